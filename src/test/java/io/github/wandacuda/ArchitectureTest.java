@@ -41,7 +41,7 @@ class ArchitectureTest {
   private static final List<String> PACKAGES =
       List.of(
           """
-          io.github.wandacuda error launcher.trust system io select forward scalar simd
+          io.github.wandacuda error system io select forward scalar simd
           backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint model
           text calibration evaluate pruning cluster job hub report library cli launcher\
           """
@@ -257,7 +257,7 @@ class ArchitectureTest {
    * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "InputFile|InputException\\$WrongFile|MachineFacts|SpaceCheck|MemoryWatch|Journal|FileModes|StateFiles|AtomicWrite|ShardWriter"
+      "InputFile|InputException\\$WrongFile|MachineFacts|OwnUser|SpaceCheck|MemoryWatch|Journal|FileModes|StateFiles|AtomicWrite|ShardWriter"
           + "|DirectIo\\$FileOpener|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|DownloadFolder";
 
   private static final DescribedPredicate<JavaCall<?>> READS =

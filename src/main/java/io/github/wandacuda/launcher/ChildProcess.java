@@ -2,14 +2,18 @@ package io.github.wandacuda.launcher;
 
 import java.io.File;
 import java.io.IOException;
-import java.lang.reflect.Field;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import sun.misc.Signal;
+import sun.misc.SignalHandler;
 
+/** A child that stands for this process: its streams, signals and exit code are the child's. */
 final class ChildProcess {
+  private static final boolean WINDOWS = File.separatorChar == '\\';
+
+  /** What asks a process to end. On Windows Ctrl-C reaches all processes of a console. */
+  private static final List<String> SIGNALS = WINDOWS ? List.of() : List.of("INT", "TERM", "HUP");
+
   private ChildProcess() {}
 
   /**
@@ -19,23 +23,43 @@ final class ChildProcess {
    */
   static int run(List<String> command, List<String> withoutVariables, Map<String, String> variables)
       throws IOException, InterruptedException {
-    ProcessBuilder builder = new ProcessBuilder(forThisSystem(command)).inheritIO();
+    ProcessBuilder builder =
+        new ProcessBuilder(
+                WINDOWS ? command.stream().map(ChildProcess::quotedForWindows).toList() : command)
+            .inheritIO();
     builder.environment().keySet().removeAll(withoutVariables);
     builder.environment().putAll(variables);
     Process process = builder.start();
-    SignalRelay.to(process);
+    SIGNALS.forEach(name -> relay(name, process));
     return process.waitFor();
   }
 
-  private static List<String> forThisSystem(List<String> command) {
-    if (File.separatorChar != '\\') {
-      return command;
+  /**
+   * Relays a signal to a child, which decides. One that this process ignores, as with {@code
+   * nohup}, remains ignored.
+   */
+  private static void relay(String name, Process child) {
+    try {
+      Signal signal = new Signal(name);
+      if (Signal.handle(signal, caught -> send(name, child)) == SignalHandler.SIG_IGN) {
+        SignalHandler unused = Signal.handle(signal, SignalHandler.SIG_IGN);
+      }
+    } catch (IllegalArgumentException refused) {
+      // The system lacks it, or the JVM leaves it to the system because of -Xrs.
+      return;
     }
-    List<String> quoted = new ArrayList<>();
-    for (String word : command) {
-      quoted.add(quotedForWindows(word));
+  }
+
+  /** Java has no method for a signal but SIGTERM and SIGKILL. */
+  private static void send(String name, Process child) {
+    try {
+      int unused =
+          new ProcessBuilder("/bin/sh", "-c", "kill -%s %d".formatted(name, child.pid()))
+              .start()
+              .waitFor();
+    } catch (IOException | InterruptedException noShell) {
+      child.destroy();
     }
-    return quoted;
   }
 
   /**
@@ -49,85 +73,5 @@ final class ChildProcess {
     // Backslashes count as such, unless they stand before a quote.
     String escaped = word.replaceAll("(\\\\*)\"", "$1$1\\\\\"").replaceAll("\\\\+\\z", "$0$0");
     return '"' + escaped + '"';
-  }
-
-  /**
-   * Relays signals that ask this process to end to a child, which decides. Signals that this
-   * process ignores, as with {@code nohup}, remain ignored. On Windows nothing is relayed, since
-   * Ctrl-C reaches all processes of a console.
-   *
-   * <p>The signal classes aren't part of the Java API that this package is compiled for, but all
-   * newer versions have them.
-   */
-  private static final class SignalRelay {
-    private static final String[] SIGNALS = {"INT", "TERM", "HUP"};
-
-    private final Process child;
-    private final Class<?> signal;
-    private final Class<?> handler;
-
-    private SignalRelay(Process child) throws ClassNotFoundException {
-      this.child = child;
-      this.signal = Class.forName("sun.misc.Signal");
-      this.handler = Class.forName("sun.misc.SignalHandler");
-    }
-
-    /** Starts to relay; does nothing if this Java has no access to signals. */
-    static void to(Process child) {
-      try {
-        SignalRelay relay = new SignalRelay(child);
-        for (String name : SIGNALS) {
-          relay.install(name);
-        }
-      } catch (ReflectiveOperationException none) {
-        return;
-      }
-    }
-
-    private void install(String name) throws ReflectiveOperationException {
-      Object relay =
-          Proxy.newProxyInstance(
-              SignalRelay.class.getClassLoader(),
-              new Class<?>[] {handler},
-              (proxy, method, args) -> {
-                send(name);
-                return null;
-              });
-      Object ignore = handler.getField("SIG_IGN").get(null);
-      try {
-        if (handle(name, relay) == ignore) {
-          handle(name, ignore);
-        }
-      } catch (InvocationTargetException refused) {
-        // The system lacks the signal, or the JVM doesn't use it because of -Xrs.
-        return;
-      }
-    }
-
-    private Object handle(String name, Object with) throws ReflectiveOperationException {
-      Object which = signal.getConstructor(String.class).newInstance(name);
-      return signal.getMethod("handle", signal, handler).invoke(null, which, with);
-    }
-
-    private void send(String name) throws InterruptedException, ReflectiveOperationException {
-      if (File.separatorChar == '\\') {
-        return;
-      }
-      try {
-        new ProcessBuilder("/bin/sh", "-c", "kill -" + name + " " + pid(child)).start().waitFor();
-      } catch (IOException noShell) {
-        child.destroy();
-      }
-    }
-
-    private static String pid(Process process) throws ReflectiveOperationException {
-      try {
-        return Process.class.getMethod("pid").invoke(process).toString();
-      } catch (NoSuchMethodException java8) {
-        Field pid = process.getClass().getDeclaredField("pid");
-        pid.setAccessible(true);
-        return pid.get(process).toString();
-      }
-    }
   }
 }

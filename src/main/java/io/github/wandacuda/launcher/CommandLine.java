@@ -6,10 +6,8 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 
@@ -24,12 +22,11 @@ import java.util.Map;
  * from the environment, so the other Java must not get those variables.
  */
 final class CommandLine {
-  private static final Path LINUX_EXECUTABLE = Paths.get("/proc/self/exe");
-  private static final Path LINUX_COMMAND_LINE = Paths.get("/proc/self/cmdline");
+  private static final Path LINUX_EXECUTABLE = Path.of("/proc/self/exe");
+  private static final Path LINUX_COMMAND_LINE = Path.of("/proc/self/cmdline");
 
   private static final List<String> OPTION_VARIABLES =
-      Collections.unmodifiableList(
-          Arrays.asList("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"));
+      List.of("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS");
 
   private final List<byte[]> words;
   private final Charset charset;
@@ -68,8 +65,7 @@ final class CommandLine {
         start = i + 1;
       }
     }
-    return new CommandLine(
-        words.subList(1, words.size()), charset, Collections.<String>emptyList());
+    return new CommandLine(words.subList(1, words.size()), charset, List.of());
   }
 
   static CommandLine ofJvm(List<String> options, String classPath, String[] args) {
@@ -83,10 +79,7 @@ final class CommandLine {
   /** Returns the charset in which {@link ProcessBuilder} encodes a command on Linux. */
   private static Charset platformCharset() {
     String ofSystem = System.getProperty("sun.jnu.encoding");
-    boolean used = JavaHome.feature(System.getProperty("java.specification.version")) >= 18;
-    return used && Charset.isSupported(ofSystem)
-        ? Charset.forName(ofSystem)
-        : Charset.defaultCharset();
+    return Charset.isSupported(ofSystem) ? Charset.forName(ofSystem) : Charset.defaultCharset();
   }
 
   /** Returns this line for another Java and with more options, in bytes. */

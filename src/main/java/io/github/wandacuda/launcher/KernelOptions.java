@@ -1,8 +1,6 @@
 package io.github.wandacuda.launcher;
 
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -31,21 +29,19 @@ final class KernelOptions {
    */
   private static final String KERNELS = "*/simd/*.*";
 
-  private static final List<String> COLLECTOR = Collections.singletonList("-XX:+UseSerialGC");
+  private static final List<String> COLLECTOR = List.of("-XX:+UseSerialGC");
 
   private static final List<String> COMPILER =
-      Collections.unmodifiableList(
-          Arrays.asList(
-              "-XX:CompileCommand=quiet",
-              "-XX:CompileCommand=CompileThresholdScaling," + KERNELS + ",0.05",
-              "-XX:CompileCommand=BackgroundCompilation," + KERNELS + ",false"));
+      List.of(
+          "-XX:CompileCommand=quiet",
+          "-XX:CompileCommand=CompileThresholdScaling," + KERNELS + ",0.05",
+          "-XX:CompileCommand=BackgroundCompilation," + KERNELS + ",false");
 
   /**
    * For a command without kernels: what runs for a second gains nothing by code for minutes, which
    * took as long to compile as all else on two processors.
    */
-  private static final List<String> PLAIN_COMPILER =
-      Collections.singletonList("-XX:TieredStopAtLevel=1");
+  private static final List<String> PLAIN_COMPILER = List.of("-XX:TieredStopAtLevel=1");
 
   /** A file of options, which may hold any option. */
   private static final String FILE = "(^|\\s)(@|-XX:(Flags|VMOptionsFile)=)|";
@@ -72,11 +68,6 @@ final class KernelOptions {
   }
 
   private static boolean isIn(List<String> texts, Pattern pattern) {
-    for (String text : texts) {
-      if (pattern.matcher(text).find()) {
-        return true;
-      }
-    }
-    return false;
+    return texts.stream().anyMatch(text -> pattern.matcher(text).find());
   }
 }

@@ -1,6 +1,5 @@
 package io.github.wandacuda.system;
 
-import io.github.wandacuda.launcher.trust.TrustedPaths;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;

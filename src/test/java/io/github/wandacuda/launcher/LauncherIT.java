@@ -2,26 +2,29 @@ package io.github.wandacuda.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.launcher.trust.OwnUser;
+import io.github.wandacuda.system.OwnUser;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.Started;
+import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
-import io.github.wandacuda.testing.Words;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -45,12 +48,8 @@ class LauncherIT {
     jar = ProbeJar.in(directory);
   }
 
-  private static List<String> command(Javas java, Object options, Object... args) {
-    return List.of(Words.texts(java.command(), options, "-jar", jar, args));
-  }
-
-  private static Command start(Javas java, Object options, Object... args) {
-    return Javas.command(List.of(), command(java, options, args));
+  private static Command start(Starts way, Object options, Object... args) {
+    return Starts.command(List.of(), way.line(jar, options, args));
   }
 
   /** The pid that the program wrote when it was ready. */
@@ -68,8 +67,8 @@ class LauncherIT {
       assertThat(main.getValue("Add-Exports")).isEqualTo("java.base/jdk.internal.module");
       assertThat(ProbeJar.launcher(built)).hasSizeGreaterThan(10);
       for (JarEntry entry : ProbeJar.launcher(built)) {
-        if (entry.getName().contains("/launcher/")) {
-          assertThat(classVersion(built, entry)).as(entry.getName()).isEqualTo(JAVA_8_CLASSES);
+        if (entry.getName().endsWith("/Launcher.class")) {
+          assertThat(classVersion(built, entry)).isEqualTo(JAVA_8_CLASSES);
         }
       }
     }
@@ -84,8 +83,8 @@ class LauncherIT {
 
   @ParameterizedTest
   @EnumSource
-  void theProgramHasVectorsNativeAccessAndFastKernels(Javas java) throws Exception {
-    Ended program = start(java, List.of(), "show").run().succeeds();
+  void theProgramHasVectorsNativeAccessAndFastKernels(Starts way) throws Exception {
+    Ended program = start(way, List.of(), "show").run().succeeds();
     assertThat(program.out())
         .contains("java=" + Runtime.version().feature(), "vector=true", "native=true")
         .contains("-XX:+UseSerialGC, -XX:CompileCommand=quiet, -XX:CompileCommand=Compile")
@@ -98,14 +97,14 @@ class LauncherIT {
     // On a class path the jar's manifest, which exports what loads them, isn't read.
     List<String> line =
         List.of(
-            Javas.RECENT.command(),
+            VectorStart.java(),
             "-Dwandacuda.launched=in-place",
             "--enable-native-access=ALL-UNNAMED",
             "-cp",
             jar.toString(),
             Launcher.class.getName(),
             "show");
-    Ended program = Javas.command(List.of(), line).run().succeeds();
+    Ended program = Starts.command(List.of(), line).run().succeeds();
     assertThat(program.out()).contains("vector=true", "native=true");
     assertThat(program.err()).isEqualTo("WARNING: Using incubator modules: jdk.incubator.vector\n");
   }
@@ -115,8 +114,8 @@ class LauncherIT {
   @EnabledOnOs(value = OS.LINUX, disabledReason = "elsewhere names are UTF-8 in every locale")
   void namesBeyondAsciiPassInThePosixLocale(String command) throws Exception {
     for (String locale : List.of("LC_ALL=POSIX", "LC_ALL=", "LC_ALL=xx_XX.UTF-8")) {
-      List<String> line = command(Javas.RECENT, List.of(), command, "mödel/漢");
-      Ended program = Javas.command(List.of("LANG=", locale), line).run().succeeds();
+      List<String> line = Starts.REPLACED.line(jar, List.of(), command, "mödel/漢");
+      Ended program = Starts.command(List.of("LANG=", locale), line).run().succeeds();
       assertThat(program.out()).as(locale).contains("arg=[mödel/漢]");
       assertThat(program.err()).isEmpty();
     }
@@ -124,11 +123,11 @@ class LauncherIT {
 
   @ParameterizedTest
   @EnumSource
-  void theUsersOptionsPass(Javas java) throws Exception {
-    Path more = Files.writeString(directory.resolve("more " + java), "-Dprobe.more=\"c d\" -ea");
+  void theUsersOptionsPass(Starts way) throws Exception {
+    Path more = Files.writeString(directory.resolve("more " + way), "-Dprobe.more=\"c d\" -ea");
     List<String> options =
         List.of("-Xmx300m", "-Dprobe.of.user=a b", "@" + more, "--add-modules", "java.sql");
-    Ended program = start(java, options, "show").run().succeeds();
+    Ended program = start(way, options, "show").run().succeeds();
     assertThat(program.out())
         .contains(
             "memory=300", "probe.of.user=a b", "probe.more=c d", "assertions=true", "vector=true");
@@ -136,11 +135,13 @@ class LauncherIT {
 
   @ParameterizedTest
   @EnumSource
-  void optionsOfTheEnvironmentAreNotDoubled(Javas java) throws Exception {
+  void optionsOfTheEnvironmentAreNotDoubled(Starts way) throws Exception {
     List<String> variables =
         List.of("JAVA_TOOL_OPTIONS=-Dprobe.tool=1", "JDK_JAVA_OPTIONS=-Dprobe.jdk=2");
     Ended program =
-        Javas.command(variables, command(java, List.of("-Dprobe.line=3"), "show")).run().succeeds();
+        Starts.command(variables, way.line(jar, List.of("-Dprobe.line=3"), "show"))
+            .run()
+            .succeeds();
     assertThat(program.out())
         .containsOnlyOnce("-Dprobe.tool=1")
         .containsOnlyOnce("-Dprobe.jdk=2")
@@ -150,21 +151,21 @@ class LauncherIT {
   @ParameterizedTest
   @ValueSource(strings = {"-Xint", "-XX:TieredStopAtLevel=1", "-XX:-TieredCompilation"})
   void theUsersCompilerWins(String option) throws Exception {
-    Ended program = start(Javas.RECENT, List.of(option), "show").run().succeeds();
+    Ended program = start(Starts.REPLACED, List.of(option), "show").run().succeeds();
     assertThat(program.out()).contains(option).doesNotContain("CompileCommand");
     assertThat(program.err()).isEmpty();
   }
 
   @ParameterizedTest
   @CsvSource({
-    "RECENT, LINE",
-    "OLDER, LINE",
-    "RECENT, FILE",
-    "RECENT, JDK_JAVA_OPTIONS",
-    "RECENT, JAVA_TOOL_OPTIONS",
-    "RECENT, _JAVA_OPTIONS"
+    "REPLACED, LINE",
+    "BELOW, LINE",
+    "REPLACED, FILE",
+    "REPLACED, JDK_JAVA_OPTIONS",
+    "REPLACED, JAVA_TOOL_OPTIONS",
+    "REPLACED, _JAVA_OPTIONS"
   })
-  void theUsersCollectorWins(Javas java, String from) throws Exception {
+  void theUsersCollectorWins(Starts way, String from) throws Exception {
     String option = "-XX:+UseParallelGC";
     Path file = Files.writeString(directory.resolve("collector"), option);
     List<String> options =
@@ -174,17 +175,17 @@ class LauncherIT {
           default -> List.of();
         };
     List<String> variables = List.of(from + "=-Dprobe.a=1 " + option);
-    Ended program = Javas.command(variables, command(java, options, "show")).run().succeeds();
+    Ended program = Starts.command(variables, way.line(jar, options, "show")).run().succeeds();
     assertThat(program.out()).contains("collector=PS ");
   }
 
   @ParameterizedTest
   @EnumSource
-  void oddArgumentsPass(Javas java) throws Exception {
+  void oddArgumentsPass(Starts way) throws Exception {
     String[] odd = {"", "a b", "\"q\"", "it's", "é漢😀", "*", "@none", "-Xmx1", "--help", "\\", ""};
     List<String> args = new ArrayList<>(List.of("show"));
     args.addAll(Arrays.asList(odd));
-    Ended program = start(java, List.of(), args.toArray(String[]::new)).run().succeeds();
+    Ended program = start(way, List.of(), args.toArray()).run().succeeds();
     List<String> expected = Arrays.stream(odd).map(arg -> "arg=[" + arg + "]").toList();
     assertThat(program.out().lines().filter(line -> line.startsWith("arg=")))
         .containsExactlyElementsOf(expected);
@@ -192,8 +193,8 @@ class LauncherIT {
 
   @ParameterizedTest
   @EnumSource
-  void standardInputPasses(Javas java) throws Exception {
-    try (Started program = start(java, List.of(), "read").start()) {
+  void standardInputPasses(Starts way) throws Exception {
+    try (Started program = start(way, List.of(), "read").start()) {
       program.write("a line");
       assertThat(program.exitCode()).isZero();
       assertThat(program.out()).isEqualTo("read a line\n");
@@ -201,16 +202,16 @@ class LauncherIT {
   }
 
   @ParameterizedTest
-  @CsvSource({"RECENT, 0", "RECENT, 3", "OLDER, 0", "OLDER, 3"})
-  void exitCodesPass(Javas java, int code) throws Exception {
-    Ended program = start(java, List.of(), "exit", String.valueOf(code)).run().endsWith(code);
+  @CsvSource({"REPLACED, 0", "REPLACED, 3", "BELOW, 0", "BELOW, 3"})
+  void exitCodesPass(Starts way, int code) throws Exception {
+    Ended program = start(way, List.of(), "exit", String.valueOf(code)).run().endsWith(code);
     assertThat(program.out()).isEmpty();
   }
 
   @ParameterizedTest
   @EnumSource
-  void whatTheProgramThrowsIsShown(Javas java) throws Exception {
-    Ended program = start(java, List.of(), "fail").run().endsWith(1);
+  void whatTheProgramThrowsIsShown(Starts way) throws Exception {
+    Ended program = start(way, List.of(), "fail").run().endsWith(1);
     assertThat(program.err())
         .contains("in thread \"main\" java.lang.IllegalStateException: thrown by the program")
         .doesNotContain("InvocationTargetException");
@@ -218,11 +219,11 @@ class LauncherIT {
 
   @ParameterizedTest
   @CsvSource({
-    "RECENT, INT, 130", "RECENT, TERM, 143", "RECENT, HUP, 129",
-    "OLDER, INT, 130", "OLDER, TERM, 143", "OLDER, HUP, 129"
+    "REPLACED, INT, 130", "REPLACED, TERM, 143", "REPLACED, HUP, 129",
+    "BELOW, INT, 130", "BELOW, TERM, 143", "BELOW, HUP, 129"
   })
-  void signalsReachTheProgram(Javas java, String signal, int code) throws Exception {
-    try (Started program = start(java, List.of(), "wait").start()) {
+  void signalsReachTheProgram(Starts way, String signal, int code) throws Exception {
+    try (Started program = start(way, List.of(), "wait").start()) {
       long pid = programPid(program);
       program.signal(signal);
       assertThat(program.exitCode()).isEqualTo(code);
@@ -242,8 +243,8 @@ class LauncherIT {
     List<String> command = new ArrayList<>(List.of(strace.toString(), "-f", "-q", "-o"));
     command.addAll(List.of(trace.toString(), "-P", "/proc/self/fd"));
     command.addAll(List.of("-e", "inject=openat:signal=" + signal + ":when=1"));
-    command.addAll(command(Javas.RECENT, List.of(), "show"));
-    Ended program = Javas.command(List.of(), command).run().endsWith(code);
+    command.addAll(Starts.REPLACED.line(jar, List.of(), "show"));
+    Ended program = Starts.command(List.of(), command).run().endsWith(code);
     assertThat(program.out()).isEmpty();
     // A JVM that ends the process itself may come too late.
     assertThat(Files.readString(trace)).contains("+++ killed by SIG" + signal);
@@ -251,15 +252,14 @@ class LauncherIT {
 
   @Test
   @EnabledOnOs(value = OS.LINUX, disabledReason = "only Linux has /proc")
-  void withoutProcAnOlderJavaRunsTheProgramToo() throws Exception {
+  void withoutProcAChildRunsTheProgramToo() throws Exception {
     Assumptions.assumeTrue(OwnUser.get() == 0, "only root may mount");
-    String java = Javas.OLDER.command();
-    String library = Path.of(java).toRealPath().resolve("../../lib").normalize().toString();
+    String library = Path.of(System.getProperty("java.home"), "lib").toString();
     String script = "mount -t tmpfs none /proc && LD_LIBRARY_PATH=" + library + " exec \"$@\"";
     List<String> command = new ArrayList<>(List.of("/usr/bin/unshare", "-m", "/bin/sh", "-c"));
     command.addAll(List.of(script, "sh"));
-    command.addAll(command(Javas.OLDER, List.of(), "wait"));
-    try (Started program = Javas.command(List.of(), command).start()) {
+    command.addAll(Starts.BELOW.line(jar, List.of(), "wait"));
+    try (Started program = Starts.command(List.of(), command).start()) {
       long pid = programPid(program);
       Thread.sleep(500);
       assertThat(isRunning(pid)).isTrue();
@@ -271,11 +271,11 @@ class LauncherIT {
   /** As those that {@code nohup} and a script's background job begin with. */
   @ParameterizedTest
   @EnumSource
-  void anIgnoredSignalStaysIgnored(Javas java) throws Exception {
+  void anIgnoredSignalStaysIgnored(Starts way) throws Exception {
     List<String> command = new ArrayList<>(List.of("/bin/sh", "-c"));
     command.addAll(List.of("trap '' HUP INT; exec \"$@\"", "sh"));
-    command.addAll(command(java, List.of(), "wait"));
-    try (Started program = Javas.command(List.of(), command).start()) {
+    command.addAll(way.line(jar, List.of(), "wait"));
+    try (Started program = Starts.command(List.of(), command).start()) {
       programPid(program);
       program.signal("HUP");
       program.signal("INT");
@@ -287,8 +287,8 @@ class LauncherIT {
 
   @ParameterizedTest
   @EnumSource
-  void killingWhatTheUserStartedEndsTheWork(Javas java) throws Exception {
-    try (Started program = start(java, List.of(), "wait").start()) {
+  void killingWhatTheUserStartedEndsTheWork(Starts way) throws Exception {
+    try (Started program = start(way, List.of(), "wait").start()) {
       long pid = programPid(program);
       assertThat(isRunning(pid)).isTrue();
       program.signal("KILL");
@@ -300,13 +300,13 @@ class LauncherIT {
   @Test
   void aChildWhoseParentHasGoneEnds() throws Exception {
     List<String> options =
-        List.of("--add-modules", Launcher.MODULE, "-Dwandacuda.launched=" + Integer.MAX_VALUE);
-    Ended program = start(Javas.RECENT, options, "wait").run().endsWith(137);
+        List.of("--add-modules", VectorStart.MODULE, "-Dwandacuda.launched=" + Integer.MAX_VALUE);
+    Ended program = start(Starts.REPLACED, options, "wait").run().endsWith(137);
   }
 
   @Test
   void aRecentJavaIsReplacedInPlace() throws Exception {
-    try (Started program = start(Javas.RECENT, List.of(), "wait").start()) {
+    try (Started program = start(Starts.REPLACED, List.of(), "wait").start()) {
       assertThat(programPid(program)).isEqualTo(program.pid());
       program.signal("QUIT");
       Started.await("a thread dump", () -> program.out().contains("Full thread dump"));
@@ -322,7 +322,7 @@ class LauncherIT {
       port = free.getLocalPort();
     }
     String debugger = "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=" + port;
-    Ended program = start(Javas.RECENT, List.of(debugger), "show").run().succeeds();
+    Ended program = start(Starts.REPLACED, List.of(debugger), "show").run().succeeds();
     assertThat(program.out()).contains("vector=true");
   }
 
@@ -334,7 +334,7 @@ class LauncherIT {
     List<String> before = Directories.files(directory).stream().map(Object::toString).toList();
     for (String name : List.of("x.jsa", "below/x.jsa")) {
       String option = "-Dwandacuda.archive=" + folder.getParent().resolve(name);
-      start(Javas.RECENT, List.of(option), "show").run().succeeds();
+      start(Starts.REPLACED, List.of(option), "show").run().succeeds();
     }
     // The archive was made by a process that went on.
     TimeUnit.SECONDS.sleep(3);
@@ -344,8 +344,8 @@ class LauncherIT {
 
   @Test
   void withTheModuleOnTheProgramIsCalledAtOnce() throws Exception {
-    List<String> options = List.of("--add-modules", Launcher.MODULE);
-    try (Started program = start(Javas.RECENT, options, "show").start()) {
+    List<String> options = List.of("--add-modules", VectorStart.MODULE);
+    try (Started program = start(Starts.REPLACED, options, "show").start()) {
       assertThat(program.exitCode()).isZero();
       assertThat(program.out())
           .contains("pid=" + program.pid(), "vector=true", "native=true")
@@ -354,25 +354,24 @@ class LauncherIT {
   }
 
   @ParameterizedTest
-  @CsvSource({"RECENT, inspect", "RECENT, --help", "OLDER, inspect", "OLDER, --help"})
-  void whatNeedsNoVectorsIsSparedTheModule(Javas java, String command) throws Exception {
-    try (Started program = start(java, List.of("-Dprobe.of.user=1"), command, "x").start()) {
+  @CsvSource({"REPLACED, inspect", "REPLACED, --help", "BELOW, inspect", "BELOW, --help"})
+  void whatNeedsNoVectorsIsSparedTheModule(Starts way, String command) throws Exception {
+    try (Started program = start(way, List.of("-Dprobe.of.user=1"), command, "x").start()) {
       assertThat(program.exitCode()).isZero();
       assertThat(program.out())
           .contains("java=" + Runtime.version().feature(), "vector=false", "native=true")
           .contains("probe.of.user=1", "arg=[x]");
       assertThat(program.err()).isEmpty();
       boolean atOnce = program.out().contains("pid=" + program.pid() + "\n");
-      assertThat(atOnce).isEqualTo(java == Javas.RECENT);
+      assertThat(atOnce).isEqualTo(way == Starts.REPLACED);
     }
   }
 
   @Test
   void onAClassPathThereAreNoWarningsEither() throws Exception {
     List<String> command =
-        List.of(
-            Javas.RECENT.command(), "-cp", jar.toString(), Launcher.class.getName(), "show", "x");
-    Ended program = Javas.command(List.of(), command).run().succeeds();
+        List.of(VectorStart.java(), "-cp", jar.toString(), Launcher.class.getName(), "show", "x");
+    Ended program = Starts.command(List.of(), command).run().succeeds();
     assertThat(program.out()).contains("vector=true", "native=true", "arg=[x]");
     assertThat(program.err()).isEmpty();
   }
@@ -380,9 +379,45 @@ class LauncherIT {
   @Test
   void aJavaThatWasStartedInVainStartsNoOther() throws Exception {
     Ended program =
-        start(Javas.OLDER, List.of("-Dwandacuda.launched=in-place"), "show").run().endsWith(1);
+        start(
+                Starts.BELOW,
+                List.of("-Dwandacuda.launched=in-place", "--limit-modules", "java.se"),
+                "show")
+            .run()
+            .endsWith(1);
     assertThat(program.out()).isEmpty();
-    assertThat(program.err()).startsWith("wanda-cuda needs a JDK 25 or newer").hasLineCount(1);
+    assertThat(program.err()).startsWith("wanda-cuda needs Java 25 or newer").hasLineCount(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"show", "inspect", "--help"})
+  void anOlderJavaSaysWhatIsNeeded(String command) throws Exception {
+    String java = olderJava();
+    Ended program = Starts.command(List.of(), java, "-jar", jar, command).run().endsWith(1);
+    assertThat(program.out()).isEmpty();
+    assertThat(program.err())
+        .contains(
+            "wanda-cuda needs Java 25 or newer", "found Java ", "start it by the command java")
+        .hasLineCount(1);
+    Ended json = Starts.command(List.of(), java, "-jar", jar, command, "--json").run().endsWith(1);
+    assertThat(TestData.json(json.err().getBytes(StandardCharsets.UTF_8)).get("error").asText())
+        .isEqualTo(program.err().strip());
+  }
+
+  /** Returns the command of a Java that is too old; skips the test where there is none. */
+  private static String olderJava() throws IOException {
+    Path all = Path.of("/usr/lib/jvm");
+    Assumptions.assumeTrue(Files.isDirectory(all), "this system keeps no JDKs there");
+    try (Stream<Path> homes = Files.list(all)) {
+      Optional<Path> java =
+          homes
+              .filter(home -> home.getFileName().toString().matches("java-(8|11|17|21)-openjdk.*"))
+              .map(home -> home.resolve("bin/java"))
+              .filter(Files::isExecutable)
+              .findFirst();
+      Assumptions.assumeTrue(java.isPresent(), "this machine has no older Java");
+      return java.get().toString();
+    }
   }
 
   /** Whether a process is there and not merely waiting for its parent to notice its end. */

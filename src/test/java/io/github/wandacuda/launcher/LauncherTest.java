@@ -2,7 +2,6 @@ package io.github.wandacuda.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -10,11 +9,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 class LauncherTest {
   @Test
   void saysInOneLineWhatIsMissing() {
-    assertThat(Launcher.missing("17.0.21", "/usr/lib/jvm/java-17", Map.of()))
+    assertThat(Launcher.needed())
         .isEqualTo(
-            "wanda-cuda needs a JDK 25 or newer with the module jdk.incubator.vector (Eclipse"
-                + " Temurin 25, for example), found Java 17.0.21 in /usr/lib/jvm/java-17 and no"
-                + " other that will do: install one, or let JAVA_HOME point to one");
+            "wanda-cuda needs Java 25 or newer with the module jdk.incubator.vector (Eclipse"
+                + " Temurin 25, for example), found Java %s in %s: start it by the command java of"
+                + " such a JDK",
+            System.getProperty("java.version"), System.getProperty("java.home"));
   }
 
   @ParameterizedTest
@@ -31,7 +31,7 @@ class LauncherTest {
         "calibrate -h"
       })
   void needsNoVectors(String line) {
-    assertThat(Launcher.needsVectors(words(line))).isFalse();
+    assertThat(VectorStart.needsVectors(words(line))).isFalse();
   }
 
   @ParameterizedTest
@@ -43,7 +43,7 @@ class LauncherTest {
         "Inspect", "sparsify"
       })
   void needsVectors(String line) {
-    assertThat(Launcher.needsVectors(words(line))).isTrue();
+    assertThat(VectorStart.needsVectors(words(line))).isTrue();
   }
 
   @ParameterizedTest
@@ -53,7 +53,7 @@ class LauncherTest {
         "prune --statistics=s --structure=experts --model m --output o"
       })
   void copies(String line) {
-    assertThat(Launcher.copies(words(line))).isTrue();
+    assertThat(VectorStart.copies(words(line))).isTrue();
   }
 
   @ParameterizedTest
@@ -69,7 +69,7 @@ class LauncherTest {
         "prune --structure experts --statistics s @more"
       })
   void doesMoreThanCopy(String line) {
-    assertThat(Launcher.copies(words(line))).isFalse();
+    assertThat(VectorStart.copies(words(line))).isFalse();
   }
 
   private static String[] words(String line) {

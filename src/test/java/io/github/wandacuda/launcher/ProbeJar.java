@@ -49,7 +49,7 @@ final class ProbeJar {
   static List<JarEntry> launcher(JarFile built) {
     return built.stream()
         .filter(
-            entry -> entry.getName().matches(PACKAGES + "(launcher(/trust)?|system)/[^/]*\\.class"))
+            entry -> entry.getName().matches(PACKAGES + "(launcher|system|error)/[^/]*\\.class"))
         .toList();
   }
 

@@ -1,5 +1,6 @@
-package io.github.wandacuda.launcher.trust;
+package io.github.wandacuda.system;
 
+import io.github.wandacuda.error.Printable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystems;
@@ -27,7 +28,7 @@ public final class TrustedPaths {
 
   private static final int ROOT = 0;
 
-  /** Deeper than the folders of any JDK. */
+  /** Deeper than the folders that this program makes. */
   private static final int DEEPEST = 20;
 
   private static final String UNKNOWN = "it can't be looked at";
@@ -142,10 +143,10 @@ public final class TrustedPaths {
     if (entry.owner() != ROOT
         && entry.owner() != user
         && !(made && OwnUser.isOfNobodyHere(entry.owner()))) {
-      return PrintableText.printable(path) + " belongs to user " + entry.owner();
+      return Printable.of(path) + " belongs to user " + entry.owner();
     }
     if (entry.writers() != null && !(made && entry.isSticky())) {
-      return PrintableText.printable(path) + ": " + entry.writers();
+      return Printable.of(path) + ": " + entry.writers();
     }
     harmless.put(path, entry);
     return null;

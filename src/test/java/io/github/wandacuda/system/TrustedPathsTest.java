@@ -1,15 +1,12 @@
-package io.github.wandacuda.launcher;
+package io.github.wandacuda.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.launcher.trust.OwnUser;
-import io.github.wandacuda.launcher.trust.TrustedPaths;
-import io.github.wandacuda.launcher.trust.TrustedPaths.FileEntry;
+import io.github.wandacuda.system.TrustedPaths.FileEntry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,21 +24,21 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TrustedPathsTest {
   private static final int USER = 1000;
   private static final int OTHER = 1001;
-  private static final String WHERE = "jvms/jdk-25";
+  private static final String WHERE = "libraries/here";
 
   @TempDir Path temporary;
 
   private Path top;
-  private Path jdk;
+  private Path folder;
   private final Map<Path, FileEntry> special = new HashMap<>();
 
   @BeforeEach
-  void jdkInATrustedPlace() throws IOException {
+  void aFolderInATrustedPlace() throws IOException {
     top = temporary.toRealPath();
-    jdk = FakeJdk.at(top.resolve(WHERE), "25");
-    Files.createDirectories(jdk.resolve("lib/server"));
-    Files.createFile(jdk.resolve("lib/server/libjvm.so"));
-    Files.createFile(jdk.resolve("lib/modules"));
+    folder = top.resolve(WHERE);
+    Files.createDirectories(folder.resolve("lib/server"));
+    Files.createFile(folder.resolve("lib/server/libjvm.so"));
+    Files.createFile(folder.resolve("lib/modules"));
   }
 
   private TrustedPaths trusted() {
@@ -58,53 +55,42 @@ class TrustedPathsTest {
     special.put(at, new FileEntry(owner, mode, FileEntry.at(at).target()));
   }
 
-  private String search(Path... homes) {
-    JdkSearch search = new JdkSearch(trusted());
-    JavaHome best = search.best(List.of(homes));
-    return best == null ? search.passedOver().toString() : "found " + best.path();
-  }
-
   @Test
   void whatIsRootsOrTheUsersIsTaken() throws IOException {
-    assertThat(search(jdk)).isEqualTo("found " + jdk);
-    is("jvms", USER, 0755);
+    assertThat(trusted().objectionWithin(folder)).isNull();
+    is("libraries", USER, 0755);
     is(WHERE, USER, 0700);
-    assertThat(search(jdk)).isEqualTo("found " + jdk);
+    assertThat(trusted().objectionWithin(folder)).isNull();
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {
         "",
-        "jvms",
+        "libraries",
         WHERE,
-        WHERE + "/release",
-        WHERE + "/bin",
-        WHERE + "/bin/java",
         WHERE + "/lib",
         WHERE + "/lib/modules",
         WHERE + "/lib/server",
         WHERE + "/lib/server/libjvm.so"
       })
-  void whatOthersMayChangeIsPassedOver(String place) throws IOException {
+  void whatOthersMayChangeIsRefused(String place) throws IOException {
     Path at = top.resolve(place);
     is(place, 0, 01777);
-    assertThat(search(jdk)).isEqualTo(passedOver(at + ": anybody may write to it, mode 1777"));
+    assertThat(trusted().objectionWithin(folder))
+        .isEqualTo(at + ": anybody may write to it, mode 1777");
     is(place, USER, 0775);
-    assertThat(search(jdk)).isEqualTo(passedOver(at + ": its group may write to it, mode 0775"));
+    assertThat(trusted().objectionWithin(folder))
+        .isEqualTo(at + ": its group may write to it, mode 0775");
     is(place, OTHER, 0755);
-    assertThat(search(jdk)).isEqualTo(passedOver(at + " belongs to user " + OTHER));
-  }
-
-  private String passedOver(String why) {
-    return Map.of(jdk, why).toString();
+    assertThat(trusted().objectionWithin(folder)).isEqualTo(at + " belongs to user " + OTHER);
   }
 
   @ParameterizedTest
   @CsvSource({"/, 0757", "/, 0775"})
   void theTopOfTheFileSystemCounts(Path place, String mode) {
     special.put(place, new FileEntry(0, Integer.parseInt(mode, 8), null));
-    assertThat(trusted().objection(jdk)).startsWith("/: ");
+    assertThat(trusted().objection(folder)).startsWith("/: ");
   }
 
   @Test
@@ -112,15 +98,15 @@ class TrustedPathsTest {
     Path open = Files.createDirectories(top.resolve("open"));
     Path safe = Files.createDirectories(top.resolve("safe"));
     is("open", 0, 01777);
-    Path planted = Files.createSymbolicLink(open.resolve("jdk"), jdk);
+    Path planted = Files.createSymbolicLink(open.resolve("jdk"), folder);
     assertThat(trusted().objection(planted)).startsWith(open + ": anybody");
-    Path through = Files.createSymbolicLink(safe.resolve("through"), Path.of("../open/jdk/lib"));
+    Path through = Files.createSymbolicLink(safe.resolve("through"), Path.of("../open/folder/lib"));
     assertThat(trusted().objection(through)).startsWith(open + ": anybody");
-    Path around = Files.createSymbolicLink(safe.resolve("around"), Path.of("../open/../jvms"));
+    Path around = Files.createSymbolicLink(safe.resolve("around"), Path.of("../open/../libraries"));
     assertThat(trusted().objection(around)).startsWith(open + ": anybody");
-    Path direct = Files.createSymbolicLink(safe.resolve("direct"), Path.of("../jvms/jdk-25"));
+    Path direct = Files.createSymbolicLink(safe.resolve("direct"), Path.of("../libraries/here"));
     assertThat(trusted().objection(direct)).isNull();
-    assertThat(search(direct)).isEqualTo("found " + direct);
+    assertThat(trusted().objectionWithin(direct)).isNull();
     is("safe/direct", OTHER, 0777);
     assertThat(trusted().objection(direct)).isEqualTo(direct + " belongs to user " + OTHER);
   }
@@ -130,11 +116,11 @@ class TrustedPathsTest {
     Path open = Files.createDirectories(top.resolve("open"));
     Path library = Files.createFile(open.resolve("libnet.so"));
     is("open", OTHER, 0755);
-    Files.createSymbolicLink(jdk.resolve("lib/libnet.so"), library);
-    assertThat(search(jdk)).isEqualTo(passedOver(open + " belongs to user " + OTHER));
-    Files.delete(jdk.resolve("lib/libnet.so"));
-    Files.createSymbolicLink(jdk.resolve("lib/ext"), open);
-    assertThat(search(jdk)).isEqualTo(passedOver(open + " belongs to user " + OTHER));
+    Files.createSymbolicLink(folder.resolve("lib/libnet.so"), library);
+    assertThat(trusted().objectionWithin(folder)).isEqualTo(open + " belongs to user " + OTHER);
+    Files.delete(folder.resolve("lib/libnet.so"));
+    Files.createSymbolicLink(folder.resolve("lib/ext"), open);
+    assertThat(trusted().objectionWithin(folder)).isEqualTo(open + " belongs to user " + OTHER);
   }
 
   @Test
@@ -144,21 +130,8 @@ class TrustedPathsTest {
   }
 
   @Test
-  void relativePathsAreRefusedAndNamed() {
-    assertThat(search(Path.of("jdk"))).isEqualTo("{jdk=it is no absolute path}");
-  }
-
-  @Test
-  void whatIsNoJdkIsNotNamed() throws IOException {
-    is("jvms", 0, 01777);
-    assertThat(search(top.resolve("jvms"), top.resolve("jvms/none"))).isEqualTo("{}");
-  }
-
-  @Test
-  void theNextTrustedOneIsTaken() throws IOException {
-    Path second = FakeJdk.at(top.resolve("second/jdk"), "25");
-    is("jvms", 0, 01777);
-    assertThat(search(jdk, second)).isEqualTo("found " + second);
+  void relativePathsAreRefused() {
+    assertThat(trusted().objectionWithin(Path.of("folder"))).isEqualTo("it is no absolute path");
   }
 
   @Test

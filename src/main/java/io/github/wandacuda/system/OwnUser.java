@@ -1,9 +1,8 @@
-package io.github.wandacuda.launcher.trust;
+package io.github.wandacuda.system;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.Paths;
 
 /** The user id of this process, for which Java has no method. */
 public final class OwnUser {
@@ -13,9 +12,9 @@ public final class OwnUser {
   /** The owner that the kernel shows for users who aren't mapped into a container's. */
   private static final int NOT_MAPPED = 65534;
 
-  private static final Path LINUX_USERS = Paths.get("/proc/self/uid_map");
+  private static final Path LINUX_USERS = Path.of("/proc/self/uid_map");
 
-  private static final Path LINUX_PROCESS = Paths.get("/proc/self/status");
+  private static final Path LINUX_PROCESS = Path.of("/proc/self/status");
 
   private OwnUser() {}
 
@@ -47,10 +46,7 @@ public final class OwnUser {
     }
   }
 
-  /**
-   * Asks a class of the JDK by reflection, since it isn't part of the API that this package is
-   * compiled for.
-   */
+  /** Asks a class of the JDK by reflection, since not every runtime image has its module. */
   public static int ofSystem() {
     try {
       Class<?> system = Class.forName("com.sun.security.auth.module.UnixSystem");
