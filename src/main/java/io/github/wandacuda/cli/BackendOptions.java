@@ -10,6 +10,7 @@ import java.util.Map;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Which device computes, with how many threads and how exactly; opens the backend. */
 final class BackendOptions {
   public static final String PRECISION = "--precision";
 

@@ -28,6 +28,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/**
+ * Runs samples through a model once, and writes what its layers receive: norms of inputs, second
+ * moments, or the scores of experts.
+ */
 @Command(
     name = "calibrate",
     description = "Runs the dense model over text and writes activation statistics.",

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
+/** Whether a cluster does the work: Spark, or this process in its place. */
 final class ClusterOption {
   static final String NAME = "--cluster";
 

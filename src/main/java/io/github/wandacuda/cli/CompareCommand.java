@@ -44,6 +44,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Prunes a model in memory by several methods on the same samples, and measures each. */
 @Command(
     name = "compare",
     description =

@@ -21,6 +21,9 @@ import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
+/**
+ * Lists what the kernels could run on and why not, or checks a device's kernels against the CPU's.
+ */
 @Command(
     name = "devices",
     description = "Lists every backend and device, usable or not and why.",

@@ -15,6 +15,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
+/**
+ * Fetches a model or a text from the Hugging Face Hub into the cache that its tools share, or into
+ * a folder.
+ */
 @Command(
     name = "download",
     description = {

@@ -21,6 +21,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Answers tasks of several choices by the likelihood of each, as lm-evaluation-harness does. */
 @Command(
     name = "evaluate",
     description =

@@ -33,6 +33,10 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/**
+ * What {@code prune --evaluate} measures before and after a run: perplexity on a text, and what
+ * both models write.
+ */
 final class EvaluateOption {
   private static final int PASSES = 2;
 

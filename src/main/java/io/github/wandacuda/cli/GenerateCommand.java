@@ -36,6 +36,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Writes on from a prompt, token by token, with keys and values of earlier tokens kept. */
 @Command(
     name = "generate",
     description = "Writes what a model makes of a prompt, token by token.",

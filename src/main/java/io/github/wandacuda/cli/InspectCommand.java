@@ -29,6 +29,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Says what a model directory holds: its family, modules, formats and zeros. */
 @Command(
     name = "inspect",
     description =

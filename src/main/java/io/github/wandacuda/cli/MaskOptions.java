@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
+/** Where masks come from that a run takes instead of choosing them, and where it saves its own. */
 final class MaskOptions {
   public static final String SAVE = "--save-masks";
 

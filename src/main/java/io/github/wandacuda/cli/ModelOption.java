@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
 
+/** The model that a command reads: a directory, or a name in the cache of the Hub. */
 class ModelOption {
   @Option(
       names = "--model",

@@ -9,6 +9,7 @@ import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
+/** Which linear modules are pruned, by regular expressions that are found in their names. */
 final class ModuleOptions {
   @Option(
       names = "--include",

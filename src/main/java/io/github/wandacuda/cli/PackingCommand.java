@@ -11,6 +11,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Leaves the zeros of a pruned model out of its files, or puts them back, to the byte. */
 abstract class PackingCommand extends Subcommand {
   @Mixin private ModelOption model;
 

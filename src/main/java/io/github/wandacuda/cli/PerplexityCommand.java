@@ -18,6 +18,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Measures how well a model predicts a text or lists of tokens. */
 @Command(
     name = "perplexity",
     description =

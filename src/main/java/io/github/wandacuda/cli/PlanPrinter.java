@@ -22,6 +22,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
+/**
+ * Prints what {@code prune --dry-run} has found: what would be done, with bytes, memory and time.
+ */
 final class PlanPrinter {
   private static final double MIB = 1 << 20;
   private static final double GIB = 1 << 30;

@@ -31,6 +31,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+/** Sets the least important weights of a model to zero, or removes whole parts: the main job. */
 @Command(
     name = "prune",
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",

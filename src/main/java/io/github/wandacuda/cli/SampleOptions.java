@@ -26,6 +26,10 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import picocli.CommandLine.Option;
 
+/**
+ * Which samples calibrate a run: the text that they are cut from, how many, how long, by which
+ * seed.
+ */
 final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =

@@ -20,6 +20,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
+/** Which whole parts of a model go, how they are scored, and how the rest is fitted. */
 final class StructureOptions {
   static final String STRUCTURE = "--structure";
 

@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.function.BiConsumer;
 import picocli.CommandLine.Option;
 
+/** Where a pruned model is written: into a directory, in place, or as one of several parts. */
 final class TargetOptions {
   private static final String PART = "--part";
 

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
 
+/** Which tasks are evaluated, and the folder that holds their documents. */
 final class TaskOptions {
   @Option(
       names = "--tasks",
