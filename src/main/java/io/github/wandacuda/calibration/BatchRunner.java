@@ -63,7 +63,13 @@ public final class BatchRunner implements AutoCloseable {
     return squares;
   }
 
-  /** Runs a block and replaces the states by its outputs. */
+  /**
+   * Runs a block and replaces a batch's hidden states by its outputs.
+   *
+   * @param states of all batches
+   * @param at the batch's first token among them
+   * @param also is shown each linear module's input, beside this runner's own observer
+   */
   public void advance(
       Block block, SampleBatch batch, HiddenStates states, long at, InputObserver also) {
     Tensor rows = rows(batch.tokens());

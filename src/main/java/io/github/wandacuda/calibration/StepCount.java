@@ -24,7 +24,13 @@ public final class StepCount {
     this.progress = progress;
   }
 
-  /** Begins to count steps that go through so many bytes together. */
+  /**
+   * Begins to count steps that go through so many bytes together.
+   *
+   * @param what a step is, in the singular
+   * @param total how many there are
+   * @param progress is told of each
+   */
   public static StepCount ofBytes(String what, long total, long bytes, Progress progress) {
     progress.begin(0);
     progress.bytes(bytes);

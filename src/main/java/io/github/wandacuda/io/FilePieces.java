@@ -34,6 +34,8 @@ public final class FilePieces {
   /**
    * Hands on the bytes of a part of a file, as for a checksum.
    *
+   * @param position of the part's first byte
+   * @param taker is given one piece after the other, each in the same memory
    * @return false if the file ends before the part does
    */
   public static boolean forEach(

@@ -85,7 +85,13 @@ public final class JsonInput {
     }
   }
 
-  /** Refuses any other current token than the one that is expected. */
+  /**
+   * Refuses any other current token than the one that is expected.
+   *
+   * @param place what the message names: the file, perhaps a part of it
+   * @param expected the token in words
+   * @throws io.github.wandacuda.error.InputException if it is another one
+   */
   public static void require(JsonParser json, JsonToken token, ErrorDetails place, String expected)
       throws IOException {
     if (json.currentToken() != token) {

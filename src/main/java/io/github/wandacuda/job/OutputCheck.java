@@ -83,8 +83,13 @@ record OutputCheck(
   }
 
   /**
-   * Checks a piece, with other tensors than the chosen modules' if they are wanted; returns nothing
-   * if a module is missing, which is added to the failures.
+   * Checks a piece of an output against its source. What is wrong is added to the failures.
+   *
+   * @param shards the source's, whose namesakes in the output are checked
+   * @param chosen modules of these shards that were pruned
+   * @param others which other tensors are compared byte by byte
+   * @param sink takes the modules' masks
+   * @return what was found, or nothing if a module is missing in the output
    */
   public Optional<Found> check(
       List<SafetensorsFile> shards,
@@ -191,7 +196,13 @@ record OutputCheck(
     return " (row %d, column %d)".formatted(element / columns, element % columns);
   }
 
-  /** Checks that a shard has all bytes of another, when both are unpacked. */
+  /**
+   * Checks that a shard has all bytes of another, when both are unpacked.
+   *
+   * @param place of the shard that was written
+   * @param packed whether that one is packed
+   * @throws VerificationException if they differ, with the first difference
+   */
   public static void requireCopy(
       SafetensorsFile source, Path place, boolean packed, Workers workers) {
     try (SafetensorsFile written = open(place, packed, THROUGH_CACHE);

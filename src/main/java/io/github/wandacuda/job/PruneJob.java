@@ -55,7 +55,15 @@ public final class PruneJob {
     return new PruneJob(new InPlaceTarget(RunScope.of(model, request)));
   }
 
-  /** Checks what can be before norms are computed; {@code resume} allows for an earlier run. */
+  /**
+   * Checks what can be before norms are computed.
+   *
+   * @param output a directory that doesn't exist or is empty, or with {@code resume} one in which
+   *     an earlier run has begun
+   * @return the modules that a run would prune
+   * @throws UsageException if the output holds something else, or a pattern matches nothing
+   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked
+   */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
     OutputPlace.check(output, model.path(), resume);
@@ -64,7 +72,11 @@ public final class PruneJob {
     return chosen;
   }
 
-  /** Returns the same run on a cluster; refuses one in place, with masks from files, or realign. */
+  /**
+   * Returns the same run on a cluster.
+   *
+   * @throws UsageException if it is in place, takes masks from files, or realigns weights
+   */
   public PruneJob on(OnCluster cluster) {
     OnCluster.check(target instanceof InPlaceTarget, scope.request().masks().isPresent());
     if (scope.rules().realign()) {

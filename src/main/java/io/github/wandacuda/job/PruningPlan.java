@@ -147,6 +147,9 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   /**
    * Shares a request's totals out; what a search for that measures is kept in the output.
    *
+   * @param request whose rules have totals
+   * @param chosen modules that get a share each
+   * @param backend runs the samples
    * @param on a cluster for that, if there is one
    * @param progress is told of what runs through the model for it
    */

@@ -96,7 +96,14 @@ public final class Block implements AutoCloseable {
     }
   }
 
-  /** Runs a half of the block only as far as its last linear modules' inputs. */
+  /**
+   * Runs a half of the block only as far as its last linear modules' inputs.
+   *
+   * @param half attention or the MLP
+   * @param hidden the half's input, [tokens, hidden size]; its content is undefined afterwards
+   * @param sequenceLength tokens of each sequence, of which {@code hidden} has a whole number
+   * @param observer is shown each linear module's input
+   */
   public void observe(Half half, Tensor hidden, int sequenceLength, InputObserver observer) {
     residual(half).observe(hidden, Span.whole(sequenceLength), observer);
   }
@@ -134,6 +141,8 @@ public final class Block implements AutoCloseable {
    * Runs the block only as far as its last linear module's input.
    *
    * @param hidden as in {@link #forward}; its content is undefined afterwards
+   * @param sequenceLength tokens of each sequence, of which {@code hidden} has a whole number
+   * @param observer is shown each linear module's input
    */
   public void observe(Tensor hidden, int sequenceLength, InputObserver observer) {
     Span span = Span.whole(sequenceLength);

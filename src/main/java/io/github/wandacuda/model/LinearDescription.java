@@ -7,12 +7,23 @@ package io.github.wandacuda.model;
  */
 public record LinearDescription(
     String name, int rows, int columns, boolean bias, boolean transposed) {
-  /** Describes one that is stored as [out, in]. */
+  /**
+   * Describes one that is stored as [out, in].
+   *
+   * @param rows outputs
+   * @param columns inputs
+   * @param bias whether it has one
+   */
   public static LinearDescription of(String name, int rows, int columns, boolean bias) {
     return new LinearDescription(name, rows, columns, bias, false);
   }
 
-  /** Describes one that is stored as [in, out], with a bias. */
+  /**
+   * Describes one that is stored as [in, out], with a bias, as GPT-2 has them.
+   *
+   * @param rows outputs, the tensor's columns
+   * @param columns inputs, the tensor's rows
+   */
   public static LinearDescription conv1d(String name, int rows, int columns) {
     return new LinearDescription(name, rows, columns, true, true);
   }

@@ -107,7 +107,12 @@ public final class Scores {
     return first.lanewise(LSHR, Short.SIZE).or(second.and(~LOWER_HALF));
   }
 
-  /** Counts the zeros of a row, of either sign. */
+  /**
+   * Counts the zeros of a row, of either sign.
+   *
+   * @param memory holds the row, and behind it what fills the last vector, which is zero
+   * @param at the byte at which the row begins
+   */
   public static int zeros(DType dtype, MemorySegment memory, long at, int columns) {
     int padded = CpuSelectKernels.padded(columns);
     int zeros = dtype == DType.F32 ? zeroWords(memory, at, padded) : zeroHalves(memory, at, padded);

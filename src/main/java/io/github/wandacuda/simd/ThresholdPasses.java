@@ -50,7 +50,14 @@ public final class ThresholdPasses {
         };
   }
 
-  /** Returns the number of elements below their thresholds, or {@link #NON_FINITE}. */
+  /**
+   * Counts the elements of a row below their columns' thresholds.
+   *
+   * @param at the byte at which the row begins
+   * @param kept isn't changed
+   * @param thresholds upper halves of the bits of a magnitude, one for each column
+   * @return how many they are, or {@link #NON_FINITE}
+   */
   public int below(MemorySegment memory, long at, long[] kept, short[] thresholds) {
     lower = thresholds;
     RowPass.runAll(count, memory, at, kept);

@@ -22,7 +22,12 @@ public final class NativeMemory {
 
   private NativeMemory() {}
 
-  /** Returns a dense matrix in new memory, whose elements are zeros. */
+  /**
+   * Returns a dense matrix in new memory, whose elements are zeros.
+   *
+   * @param arena holds the memory, which begins at a cache line
+   * @param dtype the type of the elements
+   */
   public static WeightMatrix matrix(Arena arena, DType dtype, int rows, int columns) {
     MemorySegment data = arena.allocate((long) rows * columns * dtype.bytes(), CACHE_LINE);
     return WeightMatrix.of(data, dtype, rows, columns);
