@@ -29,8 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -109,8 +107,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
           () ->
               new Worker(
                   model,
-                  model.modules().stream()
-                      .collect(Collectors.toMap(LinearModule::name, Function.identity())),
+                  model.modulesByName(),
                   run.rules().rules(Unreached.MAGNITUDE, run.kept()),
                   new Workers(node.threads().orElse(Runtime.getRuntime().availableProcessors()))));
     }

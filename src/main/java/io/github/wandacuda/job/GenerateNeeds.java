@@ -34,8 +34,9 @@ public final class GenerateNeeds {
     }
 
     /**
-     * Returns the bytes of all weights but an embedding that isn't the head too: what a token
-     * reads, or of a mixture of experts what it could.
+     * Returns how many bytes of weights a token reads: all, but for an embedding table that the
+     * head doesn't share. Of a mixture of experts it is the most that a token could read, whichever
+     * experts are chosen.
      */
     public long tokenBytes(ModelDirectory model, Operations operations) {
       return GenerateNeeds.tokenBytes(

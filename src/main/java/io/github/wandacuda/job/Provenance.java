@@ -117,7 +117,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     values.put("mode", rules.update() ? UPDATE : MASK);
     values.putAll(RulesRecord.of(rules).values());
     values.put("allocation", request.allocation());
-    values.put("masks_sha256", request.masks().map(PruneRequest.MasksIn::sha256).orElse(null));
+    values.put("masks_sha256", request.masks().map(in -> in.sha256().get()).orElse(null));
     values.put(SMALLER, request.smaller().map(first -> first.record().values()).orElse(null));
     values.put("family_sha256", familyDigest(request.files().get(FAMILY)));
     values.put(CARD, request.card() ? true : null);

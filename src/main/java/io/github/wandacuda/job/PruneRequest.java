@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * A request for a run of {@code prune}.
@@ -102,9 +103,9 @@ public record PruneRequest(
   /**
    * Masks that a run takes from files, or from the zeros of pruned models.
    *
-   * @param sha256 a SHA-256 of the files' bytes, in hexadecimal
+   * @param sha256 gives a SHA-256 of the files' bytes, in hexadecimal, once they are all read
    */
-  public record MasksIn(ModuleMasks masks, String sha256) implements AutoCloseable {
+  public record MasksIn(ModuleMasks masks, Supplier<String> sha256) implements AutoCloseable {
     private static final String UNION = "union";
 
     /** Checks that files of masks are given if the rules need some, and only then. */
@@ -128,15 +129,21 @@ public record PruneRequest(
       if (given.isEmpty()) {
         return Optional.empty();
       }
+      String source = SourceDigest.of(model);
       List<Path> read = new ArrayList<>();
-      ModuleMasks masks = open(given.getFirst(), model, read);
+      ModuleMasks masks = open(given.getFirst(), model, source, read);
       try {
         for (Path more : given.subList(1, given.size())) {
-          ModuleMasks others = open(more, model, read);
+          ModuleMasks others = open(more, model, source, read);
           masks = union ? masks.union(others) : masks.intersection(others);
         }
+        // A pruned model's shards are read whole; the run has a plan to make meanwhile.
         return Optional.of(
-            new MasksIn(masks, SourceDigest.ofFiles("masks", read, union ? UNION : "")));
+            new MasksIn(
+                masks,
+                BackgroundWork.begin(
+                    "wanda-cuda-digest",
+                    () -> SourceDigest.ofFiles("masks", read, union ? UNION : ""))));
       } catch (RuntimeException | Error e) {
         masks.close();
         throw e;
@@ -144,14 +151,15 @@ public record PruneRequest(
     }
 
     /** Opens masks, and adds the files that they are read from. */
-    private static ModuleMasks open(Path given, ModelDirectory model, List<Path> read) {
+    private static ModuleMasks open(
+        Path given, ModelDirectory model, String source, List<Path> read) {
       if (Files.isDirectory(given)) {
         ZeroMasks zeros = ZeroMasks.open(given, model);
         read.addAll(zeros.files());
         return zeros;
       }
       read.add(given);
-      return MaskFile.open(given, model.modules(), SourceDigest.of(model));
+      return MaskFile.open(given, model.modules(), source);
     }
 
     /** Returns what writes a module's mask, if masks are given. */

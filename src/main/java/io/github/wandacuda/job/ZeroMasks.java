@@ -16,8 +16,6 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /**
  * The zeros of a pruned model, as masks of another one with the same modules: what is zero there
@@ -30,9 +28,7 @@ final class ZeroMasks implements ModuleMasks {
 
   private ZeroMasks(ModelDirectory pruned) {
     this.pruned = pruned;
-    modules =
-        pruned.modules().stream()
-            .collect(Collectors.toMap(LinearModule::name, Function.identity()));
+    modules = pruned.modulesByName();
   }
 
   /**
@@ -52,8 +48,7 @@ final class ZeroMasks implements ModuleMasks {
 
   private void check(ModelDirectory model) {
     pruned.requireUnpacked("taking its zeros");
-    Map<String, LinearModule> others =
-        model.modules().stream().collect(Collectors.toMap(LinearModule::name, Function.identity()));
+    Map<String, LinearModule> others = model.modulesByName();
     for (LinearModule module : pruned.modules()) {
       LinearModule other = others.get(module.name());
       if (other == null) {

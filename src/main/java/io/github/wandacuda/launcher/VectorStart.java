@@ -75,11 +75,10 @@ final class VectorStart {
       return;
     }
     CommandLine line = CommandLine.ofThisProcess(args);
-    boolean complete = ThisRuntime.contains(MODULE);
-    if (launched == null && (!vectors || complete)) {
+    if (launched == null && (!vectors || ThisRuntime.contains(MODULE))) {
       System.exit(startAgain(args, line, vectors));
     }
-    if (launched != null && complete && !ThisRuntime.hasResolved(MODULE)) {
+    if (launched != null && ThisRuntime.contains(MODULE) && !ThisRuntime.hasResolved(MODULE)) {
       // This Java can't load the module later, so the JVM's own option does, which prints a line.
       replace(line, List.of("--add-modules", MODULE));
     }

@@ -213,7 +213,8 @@ public final class ModelJobs {
    * @param text what they say; nothing where ids were given
    * @param promptSeconds to run the prompt and choose the first token
    * @param tokensPerSecond without the first; 0 if there were no more
-   * @param bytesPerToken of weights, which a token reads, or of a mixture of experts could
+   * @param bytesPerToken of weights that a token reads; of a mixture of experts the most that it
+   *     could read, whichever experts are chosen
    */
   public record GeneratedText(
       int promptTokens,
@@ -573,7 +574,6 @@ public final class ModelJobs {
     Objects.requireNonNull(output, "output");
     return Calls.of(
         () -> {
-          removal.requireSamples(!files.containsKey("statistics"));
           try (ModelDirectory source = ModelDirectory.open(model);
               Backend opened = device.open()) {
             source.requireUnpacked("prune");

@@ -178,7 +178,7 @@ public final class ModelPruner {
   }
 
   /**
-   * Sets how weights are scored.
+   * Sets how weights are scored, in place of masks that were given before.
    *
    * @param name {@code wanda}, {@code magnitude}, {@code ria}, {@code wanda-variant} or {@code
    *     sparsegpt}

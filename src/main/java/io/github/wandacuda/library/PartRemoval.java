@@ -242,11 +242,6 @@ public final class PartRemoval {
     return new PartRemoval(asked, how);
   }
 
-  /** Refuses to go on without samples where these score the parts. */
-  void requireSamples(boolean sampled) {
-    RemovalRequest.requireSamples(asked.parts().structure(), sampled);
-  }
-
   /**
    * Chooses the parts, and writes what is left.
    *
@@ -259,6 +254,8 @@ public final class PartRemoval {
       Map<String, List<Path>> files,
       Path output,
       Progress progress) {
+    RemovalRequest.requireSamples(
+        asked.parts().structure(), calibration instanceof Calibration.FromSamples);
     asked.check(model);
     Structure.Update update = asked.update(model, calibration, why -> {});
     StructureChoice.Chosen chosen =

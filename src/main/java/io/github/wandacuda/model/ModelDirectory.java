@@ -8,7 +8,10 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * A Hugging Face model directory, open for reading.
@@ -98,6 +101,11 @@ public record ModelDirectory(
           .hint("unpack it first")
           .wrong("weights that aren't packed, for " + use, PackedFormat.FORMAT);
     }
+  }
+
+  /** Returns the linear modules by their names. */
+  public Map<String, LinearModule> modulesByName() {
+    return modules.stream().collect(Collectors.toMap(LinearModule::name, Function.identity()));
   }
 
   /**

@@ -47,7 +47,7 @@ public final class OwnUser {
   }
 
   /** Asks a class of the JDK by reflection, since not every runtime image has its module. */
-  public static int ofSystem() {
+  static int ofSystem() {
     try {
       Class<?> system = Class.forName("com.sun.security.auth.module.UnixSystem");
       Object number = system.getMethod("getUid").invoke(system.getConstructor().newInstance());

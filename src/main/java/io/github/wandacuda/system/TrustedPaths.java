@@ -22,7 +22,7 @@ import java.util.stream.Stream;
  * neither a group nor anybody else may write to them. Where this holds nobody else can exchange
  * anything between the check and the use.
  */
-public final class TrustedPaths {
+final class TrustedPaths {
   /** How many links are followed, as many as Linux follows. */
   private static final int MOST_LINKS = 40;
 
@@ -34,7 +34,7 @@ public final class TrustedPaths {
   private static final String UNKNOWN = "it can't be looked at";
 
   /** A view of the file system. */
-  public interface View {
+  interface View {
     /** Returns the entry at a path; null if there is none. */
     FileEntry at(Path path) throws IOException;
   }
@@ -50,7 +50,7 @@ public final class TrustedPaths {
    * @param view the file system; null if it has neither owners nor permissions
    * @param user the id of the user whose files are trusted beside root's
    */
-  public TrustedPaths(View view, int user) {
+  TrustedPaths(View view, int user) {
     this(view, user, false);
   }
 
@@ -61,7 +61,7 @@ public final class TrustedPaths {
   }
 
   /** Returns a check of the file system for the user of this process. */
-  public static TrustedPaths ofThisProcess() {
+  static TrustedPaths ofThisProcess() {
     boolean told = FileSystems.getDefault().supportedFileAttributeViews().contains("unix");
     return told ? new TrustedPaths(FileEntry::at, OwnUser.get()) : new TrustedPaths(null, ROOT);
   }
@@ -71,12 +71,12 @@ public final class TrustedPaths {
    * bit, such as {@code /tmp}: there others can't rename what isn't theirs. On the way it also
    * trusts folders of users that this container doesn't have, as its root may be one.
    */
-  public TrustedPaths evenBelowSticky() {
+  TrustedPaths evenBelowSticky() {
     return new TrustedPaths(view, user, true);
   }
 
   /** Returns why a path isn't trusted; null if it is, or if nothing is there. */
-  public String objection(Path path) {
+  String objection(Path path) {
     if (!path.isAbsolute()) {
       return "it is no absolute path";
     }
@@ -88,7 +88,7 @@ public final class TrustedPaths {
   }
 
   /** Returns why a directory or anything in it isn't trusted; null if all is. */
-  public String objectionWithin(Path directory) {
+  String objectionWithin(Path directory) {
     String objection = objection(directory);
     if (objection != null || view == null) {
       return objection;
@@ -152,31 +152,25 @@ public final class TrustedPaths {
     return null;
   }
 
-  /** A file's owner and permissions on Unix, without following a link. */
-  public static final class FileEntry {
+  /**
+   * A file's owner and permissions on Unix, without following a link.
+   *
+   * @param owner the user id of its owner
+   * @param mode its permissions; other bits are left out
+   * @param target the target of a link as it is stored; null if it is no link
+   */
+  record FileEntry(int owner, int mode, Path target) {
     private static final int ANYBODY_WRITES = 0002;
     private static final int GROUP_WRITES = 0020;
     private static final int PERMISSIONS = 07777;
     private static final int STICKY = 01000;
 
-    private final int owner;
-    private final int mode;
-    private final Path target;
-
-    /**
-     * Creates an entry.
-     *
-     * @param owner the user id of its owner
-     * @param target the target of a link as it is stored; null if it is no link
-     */
-    public FileEntry(int owner, int mode, Path target) {
-      this.owner = owner;
-      this.mode = mode & PERMISSIONS;
-      this.target = target;
+    FileEntry {
+      mode &= PERMISSIONS;
     }
 
     /** Returns the entry at a path; null if there is none. */
-    public static FileEntry at(Path path) throws IOException {
+    static FileEntry at(Path path) throws IOException {
       try {
         Map<String, Object> told =
             Files.readAttributes(path, "unix:uid,mode,isSymbolicLink", LinkOption.NOFOLLOW_LINKS);
@@ -193,15 +187,6 @@ public final class TrustedPaths {
     /** Returns whether others can't rename or delete in it what isn't theirs. */
     boolean isSticky() {
       return (mode & STICKY) != 0;
-    }
-
-    int owner() {
-      return owner;
-    }
-
-    /** Returns the target of a link as it is stored; null if it is no link. */
-    public Path target() {
-      return target;
     }
 
     /**
