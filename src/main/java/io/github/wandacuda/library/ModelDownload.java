@@ -6,6 +6,7 @@ import io.github.wandacuda.hub.HubSettings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -18,15 +19,19 @@ import java.util.Optional;
  * }</pre>
  *
  * <p>Immutable; each method but {@link #fetch} returns another download. The Hub's address, token,
- * cache and proxies come from the environment's variables {@code HF_ENDPOINT}, {@code HF_TOKEN},
- * {@code HF_HOME}, {@code HF_HUB_CACHE} and those of proxies.
+ * cache and proxies come from variables of the names that Hugging Face's own tools know: {@code
+ * HF_ENDPOINT}, {@code HF_TOKEN}, {@code HF_HOME}, {@code HF_HUB_CACHE} and those of proxies. They
+ * are the process's, or a program's own by {@link #environment}.
  */
 public final class ModelDownload {
   private final DownloadRequest request;
+  private final Map<String, String> environment;
   private final ModelPruner.Listener listener;
 
-  private ModelDownload(DownloadRequest request, ModelPruner.Listener listener) {
+  private ModelDownload(
+      DownloadRequest request, Map<String, String> environment, ModelPruner.Listener listener) {
     this.request = request;
+    this.environment = environment;
     this.listener = listener;
   }
 
@@ -51,7 +56,9 @@ public final class ModelDownload {
   public static ModelDownload of(String name) {
     Objects.requireNonNull(name, "name");
     return Calls.argument(
-        () -> new ModelDownload(DownloadRequest.of(name), (what, done, total, share) -> {}));
+        () ->
+            new ModelDownload(
+                DownloadRequest.of(name), System.getenv(), (what, done, total, share) -> {}));
   }
 
   private ModelDownload with(
@@ -61,6 +68,7 @@ public final class ModelDownload {
             new ModelDownload(
                 new DownloadRequest(
                     request.dataset(), request.name(), revision, include, exclude, output),
+                environment,
                 listener));
   }
 
@@ -97,13 +105,24 @@ public final class ModelDownload {
   }
 
   /**
+   * Takes variables of a program's own in place of the process's environment, of which nothing is
+   * read then: a token from a vault, a mirror's address, a cache on another disk.
+   *
+   * @param variables by name; those that aren't known are left alone
+   * @return such a download
+   */
+  public ModelDownload environment(Map<String, String> variables) {
+    return new ModelDownload(request, Map.copyOf(variables), listener);
+  }
+
+  /**
    * Sets what hears how far the download is.
    *
    * @param hears called by one thread at a time
    * @return such a download
    */
   public ModelDownload listener(ModelPruner.Listener hears) {
-    return new ModelDownload(request, Objects.requireNonNull(hears, "hears"));
+    return new ModelDownload(request, environment, Objects.requireNonNull(hears, "hears"));
   }
 
   /**
@@ -118,7 +137,7 @@ public final class ModelDownload {
     return Calls.of(
         () -> {
           Download.Result found =
-              new Download(HubSettings.of(System.getenv()), request).run(listener::done);
+              new Download(HubSettings.of(environment), request).run(listener::done);
           return new Result(found.path(), found.revision(), found.files(), found.bytes());
         });
   }
