@@ -82,6 +82,18 @@ public record SideFiles(
     return all;
   }
 
+  /**
+   * Returns the same files for a copy whose weights are other ones.
+   *
+   * @param weights which need an index if they are in several shards
+   */
+  public SideFiles forWeightsOf(Checkpoint weights) {
+    List<Path> last = new ArrayList<>();
+    weights.index().ifPresent(index -> last.add(index.getFileName()));
+    last.add(Path.of(CONFIG));
+    return new SideFiles(directory, files, last, leftOut, card);
+  }
+
   /** Returns the same files for a copy that has a card of its own, or none. */
   public SideFiles withCard(boolean own) {
     return new SideFiles(directory, files, lastFiles, leftOut, own);

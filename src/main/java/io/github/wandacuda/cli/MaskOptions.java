@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.MaskInputs;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskFile;
@@ -37,7 +38,7 @@ final class MaskOptions {
   Path saved;
 
   public void check(PruningRules rules) {
-    PruneRequest.MasksIn.check(files, rules);
+    MaskInputs.check(files, rules);
     if (combination != null && files.size() < 2) {
       throw new UsageException("--combine-masks says how several --masks are combined");
     }
@@ -58,6 +59,6 @@ final class MaskOptions {
 
   /** Opens the masks, null if there are none; closing them is up to the caller. */
   PruneRequest.MasksIn open(ModelDirectory model) {
-    return PruneRequest.MasksIn.open(files, UNION.equals(combination), model).orElse(null);
+    return MaskInputs.open(files, UNION.equals(combination), model).orElse(null);
   }
 }

@@ -12,7 +12,6 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.GenerateNeeds;
-import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.SpaceCheck;
 import io.github.wandacuda.job.TextInputs;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -125,7 +124,7 @@ final class SampleOptions {
       int count = request.samplesToDraw();
       int length = request.lengthToDraw();
       HeapBudget.requireSamples(count, length);
-      RunNeeds.requireArrays(file, model, length);
+      TextInputs.requireArrays(file, model, length);
       if (dry) {
         output.say("what the model takes to write its samples is not in the plan");
       }

@@ -6,6 +6,7 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.OutputPlace;
 import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.Provenance;
 import io.github.wandacuda.job.RemovalRequest;
@@ -71,11 +72,11 @@ record StructureRun(
       BiConsumer<ModelDirectory, Optional<SmallerModel>> weights) {
     Path whole = command.target.output;
     boolean resume = command.target.resume && !dry;
-    Optional<Provenance> ended = resume ? Provenance.ofRun(whole) : Optional.empty();
+    Optional<Provenance> ended = resume ? OutputPlace.record(whole) : Optional.empty();
     Optional<Provenance> earlier =
         ended.isPresent() || !resume
             ? ended.map(record -> record.parts().orElse(record))
-            : Provenance.ofRun(output);
+            : OutputPlace.record(output);
     Optional<Planned> planned =
         ended.isEmpty() ? Optional.of(plan(false, Optional.empty())) : Optional.empty();
     planned.ifPresent(first -> check.accept(first.job.planned()));
@@ -84,7 +85,7 @@ record StructureRun(
     }
     StructureJob job = dry ? planned.orElseThrow().job : run(earlier);
     Optional<Provenance> record =
-        dry ? Optional.empty() : earlier.or(() -> Provenance.ofRun(output));
+        dry ? Optional.empty() : earlier.or(() -> OutputPlace.record(output));
     try (ModelDirectory smaller =
         dry || ended.isPresent() ? job.planned() : ModelDirectory.open(output, model.family())) {
       weights.accept(smaller, record.map(job::made));

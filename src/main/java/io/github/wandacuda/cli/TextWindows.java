@@ -3,7 +3,6 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.hub.KnownText;
-import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.TextInputs;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
@@ -66,7 +65,7 @@ final class TextWindows {
 
   private EvaluationWindows first(
       Path file, EvaluationWindows windows, ModelDirectory model, OutputOptions output) {
-    RunNeeds.requireArrays(file, model, windows.longest());
+    TextInputs.requireArrays(file, model, windows.longest());
     DecoderShape shape = DecoderFamilies.shape(model);
     if (windows.longest() > shape.maximumLength()) {
       output.warn(

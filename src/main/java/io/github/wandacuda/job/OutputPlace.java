@@ -12,11 +12,12 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
 /** Checks that a directory can become a run's output, before anything is written to it. */
-final class OutputPlace {
+public final class OutputPlace {
   private OutputPlace() {}
 
   /** Checks that nothing else is in a directory, which isn't inside the model's or around it. */
@@ -41,6 +42,11 @@ final class OutputPlace {
   /** Returns whether a run has finished in a directory, so that nothing will be written. */
   public static boolean isFinished(Path directory) {
     return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !UnfinishedRun.isIn(directory);
+  }
+
+  /** Returns the record of the run that has finished in a directory, if one has. */
+  public static Optional<Provenance> record(Path directory) {
+    return UnfinishedRun.isIn(directory) ? Optional.empty() : Provenance.read(directory);
   }
 
   /** Checks that a directory is empty; the message tells an interrupted run from other files. */

@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -55,6 +56,12 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     return whole.diskBytes(needs);
   }
 
+  /** Returns what is wrong first with an output of which only the last step is missing. */
+  private Optional<String> earlierFailure(Provenance record) {
+    return EarlierOutput.firstFailure(
+        scope.model(), output.path(), record, scope.request().verify(), Progress.NONE);
+  }
+
   @Override
   public RunResult run(PruneTarget.Tools tools) {
     Provenance plan = tools.plan();
@@ -65,7 +72,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     return output.run(
         plan,
         fingerprint,
-        scope.request().verify(),
+        this::earlierFailure,
         there ->
             new RunResult(
                 there, List.of(), tools.clock().seconds(), Part.PartState.end(output.part())),

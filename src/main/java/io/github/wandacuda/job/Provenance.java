@@ -268,11 +268,6 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return (JsonText.of(values) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Returns the record of the run that has ended in a directory, if one has. */
-  public static Optional<Provenance> ofRun(Path directory) {
-    return UnfinishedRun.isIn(directory) ? Optional.empty() : read(directory);
-  }
-
   static Optional<Provenance> read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     if (!Files.exists(file)) {

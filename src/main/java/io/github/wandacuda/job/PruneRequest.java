@@ -1,19 +1,14 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.MaskFile;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleMasks;
 import io.github.wandacuda.pruning.PruningRules;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -106,62 +101,6 @@ public record PruneRequest(
    * @param sha256 gives a SHA-256 of the files' bytes, in hexadecimal, once they are all read
    */
   public record MasksIn(ModuleMasks masks, Supplier<String> sha256) implements AutoCloseable {
-    private static final String UNION = "union";
-
-    /** Checks that files of masks are given if the rules need some, and only then. */
-    public static void check(List<Path> files, PruningRules rules) {
-      if (rules.needMasks() && files.isEmpty()) {
-        throw new UsageException("method masks needs `masks` FILE or DIR");
-      }
-      if (!rules.needMasks() && !files.isEmpty()) {
-        throw new UsageException("`masks` goes with `method` masks");
-      }
-    }
-
-    /**
-     * Opens masks, which the caller closes.
-     *
-     * @param given files of masks of the model, and directories of pruned models whose zeros are
-     *     masks; none for no masks
-     * @param union whether a weight stays that any of them keeps, and not one that all do
-     */
-    public static Optional<MasksIn> open(List<Path> given, boolean union, ModelDirectory model) {
-      if (given.isEmpty()) {
-        return Optional.empty();
-      }
-      String source = SourceDigest.of(model);
-      List<Path> read = new ArrayList<>();
-      ModuleMasks masks = open(given.getFirst(), model, source, read);
-      try {
-        for (Path more : given.subList(1, given.size())) {
-          ModuleMasks others = open(more, model, source, read);
-          masks = union ? masks.union(others) : masks.intersection(others);
-        }
-        // A pruned model's shards are read whole; the run has a plan to make meanwhile.
-        return Optional.of(
-            new MasksIn(
-                masks,
-                BackgroundWork.begin(
-                    "wanda-cuda-digest",
-                    () -> SourceDigest.ofFiles("masks", read, union ? UNION : ""))));
-      } catch (RuntimeException | Error e) {
-        masks.close();
-        throw e;
-      }
-    }
-
-    /** Opens masks, and adds the files that they are read from. */
-    private static ModuleMasks open(
-        Path given, ModelDirectory model, String source, List<Path> read) {
-      if (Files.isDirectory(given)) {
-        ZeroMasks zeros = ZeroMasks.open(given, model);
-        read.addAll(zeros.files());
-        return zeros;
-      }
-      read.add(given);
-      return MaskFile.open(given, model.modules(), source);
-    }
-
     /** Returns what writes a module's mask, if masks are given. */
     public static Optional<Consumer<MemorySegment>> of(
         Optional<MasksIn> given, LinearModule module) {

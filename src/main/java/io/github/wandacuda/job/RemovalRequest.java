@@ -10,6 +10,7 @@ import io.github.wandacuda.model.BlockRemoval;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.Removal;
 import io.github.wandacuda.pruning.ColumnScore;
+import io.github.wandacuda.pruning.OutputProjections;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
 import java.util.List;
@@ -101,7 +102,9 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
     boolean usual = parts.update().isEmpty() && samples.samples().size() >= SAMPLES_TO_FIT;
     Update wanted = parts.update().orElse(usual ? Update.REALIGN : Update.NONE);
     Optional<InputException> problem =
-        wanted == Update.NONE ? Optional.empty() : StructureFit.problem(model, wanted, requantize);
+        wanted == Update.NONE
+            ? Optional.empty()
+            : OutputProjections.problem(model, wanted, requantize);
     if (problem.isPresent() && !usual) {
       throw problem.get();
     }

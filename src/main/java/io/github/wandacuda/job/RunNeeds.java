@@ -6,7 +6,6 @@ import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -17,7 +16,6 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.scalar.RowPacking;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -231,16 +229,6 @@ public record RunNeeds(
 
   private static long widest(List<LinearModule> modules) {
     return modules.stream().mapToLong(m -> m.rows() + (long) m.columns()).max().orElse(1);
-  }
-
-  /** Checks that arrays hold the activations of a file's longest sequence. */
-  public static void requireArrays(Path file, ModelDirectory model, int longest) {
-    long most = Integer.MAX_VALUE / widest(model.modules());
-    if (longest > most) {
-      throw ErrorDetails.file(file)
-          .hint("take shorter ones")
-          .wrong("sequences of at most %d tokens for so wide a model".formatted(most), longest);
-    }
   }
 
   /** Returns the bytes of a batch's activations; of one sample, if that has more tokens. */

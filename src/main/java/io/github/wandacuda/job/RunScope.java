@@ -12,6 +12,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.OutputProjections;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
 import java.nio.file.Path;
@@ -35,7 +36,7 @@ record RunScope(
         throw new UsageException("`update` realign needs `calibration` FILE");
       }
       Optional<InputException> problem =
-          StructureFit.problem(model, Structure.Update.REALIGN, true);
+          OutputProjections.problem(model, Structure.Update.REALIGN, true);
       if (problem.isPresent()) {
         throw problem.get();
       }

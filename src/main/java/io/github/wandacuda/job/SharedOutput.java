@@ -1,6 +1,5 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
@@ -68,7 +67,7 @@ record SharedOutput(
    * Begins the run, or joins it and goes on with what the part may have done before.
    *
    * @param run the fingerprint
-   * @param verify whether an output is checked whose run was stopped before its last step
+   * @param earlier says what is wrong with an output whose run was stopped before its last step
    * @param finished is given the record if all is done
    * @param share does what is the part's
    * @param end is given the output when that is done, and completes it if no other part is left
@@ -76,7 +75,7 @@ record SharedOutput(
   <T> T run(
       Provenance plan,
       Fingerprint run,
-      boolean verify,
+      Function<Provenance, Optional<String>> earlier,
       Function<Provenance, T> finished,
       Runnable share,
       Function<OutputDirectory, T> end) {
@@ -84,7 +83,7 @@ record SharedOutput(
     Function<Provenance, Optional<String>> check =
         record -> {
           Fingerprint.of(plan).requireSame(path, Fingerprint.of(record));
-          return EarlierOutput.firstFailure(model, path, record, verify, Progress.NONE);
+          return earlier.apply(record);
         };
     try (OutputDirectory output = open(PATIENCE)) {
       output.endEarlier(check);

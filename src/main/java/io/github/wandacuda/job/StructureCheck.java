@@ -76,13 +76,15 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     Checkpoint smaller =
         plan.checkpoint((long) parts().values().getOrDefault(Provenance.SHARD_SIZE, 0L));
     SideFiles sideFiles =
-        StructureJob.sideFiles(dense, smaller, directory).withCard(record.hasCard());
+        SideFiles.of(dense.checkpoint(), directory)
+            .forWeightsOf(smaller)
+            .withCard(record.hasCard());
     Verifier.compareFiles(sideFiles, directory, failures);
     boolean packed = Verifier.isPacked(directory, failures);
     requireBytes(Path.of(SideFiles.CONFIG), plan.configBytes(), packed);
     smaller
         .index()
-        .ifPresent(index -> requireBytes(index.getFileName(), StructureJob.index(smaller), false));
+        .ifPresent(index -> requireBytes(index.getFileName(), smaller.indexBytes(), false));
     Set<String> fitted = Set.copyOf(parts().fitted());
     Verifier.Shards shards =
         (all, unused, masks) ->

@@ -13,21 +13,18 @@ import io.github.wandacuda.calibration.SampleProgress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Block.Half;
-import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.OutputFit;
+import io.github.wandacuda.pruning.OutputProjections;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
@@ -84,42 +81,6 @@ public record StructureFit(
   static boolean isNeeded(RemovedParts removed, Update update) {
     return update != Update.NONE
         || removed.kinds().keySet().stream().anyMatch(Structure::isOfWidth);
-  }
-
-  /** Says why a model's weights can't be fitted, unless they can. */
-  public static Optional<InputException> problem(
-      ModelDirectory model, Update update, boolean requantize) {
-    ModelConfig config = model.config();
-    DecoderDescription decoder = DecoderFamilies.of(config).describe(config);
-    boolean additive =
-        IntStream.range(0, decoder.shape().blocks())
-            .mapToObj(decoder.block())
-            .allMatch(BlockDescription::isAdditive);
-    if (update == Update.REALIGN && !additive) {
-      return Optional.of(
-          ErrorDetails.file(config.file())
-              .wrong(
-                  "blocks that add two branches one after the other, each without a norm behind"
-                      + " it, to realign",
-                  "others"));
-    }
-    return outputs(model).stream()
-        .filter(module -> !PruningRules.canFit(module, requantize))
-        .findFirst()
-        .map(StructureFit::notPlain);
-  }
-
-  /** Returns the output projections of a model, which are fitted to what is left. */
-  static List<LinearModule> outputs(ModelDirectory model) {
-    ModelConfig config = model.config();
-    Set<String> names = Set.copyOf(DecoderFamilies.of(config).describe(config).outputs(model));
-    return model.modules().stream().filter(module -> names.contains(module.name())).toList();
-  }
-
-  private static InputException notPlain(LinearModule module) {
-    boolean rounds = module.quantized().canRequantize();
-    return (rounds ? module.place().hint("`requantize` rounds them to its codes") : module.place())
-        .wrong("weights that aren't quantized, to be fitted", module.format());
   }
 
   private boolean realigns() {
@@ -347,7 +308,7 @@ public record StructureFit(
               .findFirst()
               .orElseThrow();
       if (!PruningRules.canFit(module, of.asked.requantize())) {
-        throw notPlain(module);
+        throw OutputProjections.notPlain(module);
       }
       return module;
     }

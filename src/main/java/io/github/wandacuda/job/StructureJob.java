@@ -6,29 +6,23 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
-import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Workers;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.IntPredicate;
 import java.util.stream.Stream;
 
@@ -65,7 +59,10 @@ public final class StructureJob {
     removed = found;
     plan = of;
     smaller = plan.checkpoint(request.shardBytes());
-    sideFiles = CardFront.files(sideFiles(model, smaller, request.output()), request.card());
+    sideFiles =
+        CardFront.files(
+            SideFiles.of(model.checkpoint(), request.output()).forWeightsOf(smaller),
+            request.card());
   }
 
   /** Returns what goes, which is known of channels and heads when the run has ended. */
@@ -74,29 +71,6 @@ public final class StructureJob {
   }
 
   /** Returns the files beside the weights that a smaller model needs. */
-  static SideFiles sideFiles(ModelDirectory model, Checkpoint smaller, Path output) {
-    SideFiles all = SideFiles.of(model.checkpoint(), output);
-    List<Path> last = new ArrayList<>();
-    smaller.index().ifPresent(index -> last.add(index.getFileName()));
-    last.add(Path.of(SideFiles.CONFIG));
-    return new SideFiles(all.directory(), all.files(), last, all.leftOut(), all.card());
-  }
-
-  static byte[] index(Checkpoint smaller) {
-    SortedMap<String, Object> map = new TreeMap<>();
-    long bytes = 0;
-    for (SafetensorsFile shard : smaller.shards()) {
-      for (TensorInfo tensor : shard.stored()) {
-        map.put(tensor.name(), shard.path().getFileName().toString());
-        bytes += tensor.bytes();
-      }
-    }
-    Map<String, Object> index = new LinkedHashMap<>();
-    index.put("metadata", Map.of("total_size", bytes));
-    index.put("weight_map", map);
-    return (JsonText.of(index) + "\n").getBytes(StandardCharsets.UTF_8);
-  }
-
   /** Returns the smaller model's shards as they will be. */
   public Checkpoint smaller() {
     return smaller;
@@ -180,7 +154,7 @@ public final class StructureJob {
   /** Removes a finished output with such a record, which goes last; added files stay. */
   public void remove(Provenance record) {
     Path place = request.output();
-    if (Provenance.ofRun(place).filter(record::equals).isPresent()) {
+    if (OutputPlace.record(place).filter(record::equals).isPresent()) {
       sideFiles.withShards(smaller).stream()
           .flatMap(file -> Stream.iterate(file, Objects::nonNull, Path::getParent))
           .sorted(Comparator.reverseOrder())
@@ -269,7 +243,9 @@ public final class StructureJob {
         output.run(
             record,
             output.fingerprint(record),
-            request.verify(),
+            there ->
+                EarlierOutput.firstFailure(
+                    model, request.output(), there, request.verify(), Progress.NONE),
             there -> Part.PartState.end(own),
             () -> {
               requireRoom();
@@ -385,7 +361,9 @@ public final class StructureJob {
     long start = System.nanoTime();
     directory.copyFiles();
     beforeEnd.run();
-    smaller.index().ifPresent(index -> replace(directory, index.getFileName(), index(smaller)));
+    smaller
+        .index()
+        .ifPresent(index -> replace(directory, index.getFileName(), smaller.indexBytes()));
     replace(directory, Path.of(SideFiles.CONFIG), plan.configBytes());
     directory.finish(model, record);
     clock.addComplete(System.nanoTime() - start);

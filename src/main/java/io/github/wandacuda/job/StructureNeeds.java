@@ -5,6 +5,7 @@ import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.OutputProjections;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
 
@@ -84,13 +85,13 @@ public record StructureNeeds(
 
   /** Returns the bytes of all output projections, which are written when they are fitted. */
   private static long fittedBytes(ModelDirectory model) {
-    return StructureFit.outputs(model).stream().mapToLong(module -> module.tensor().bytes()).sum();
+    return OutputProjections.of(model).stream().mapToLong(module -> module.tensor().bytes()).sum();
   }
 
   /** Returns the bytes that the output projection takes which takes most while it is fitted. */
   private static long fittingBytes(ModelDirectory model, Update update) {
     int hidden = DecoderFamilies.shape(model).hiddenSize();
-    return StructureFit.outputs(model).stream()
+    return OutputProjections.of(model).stream()
         .mapToLong(
             module -> {
               long columns = module.columns();

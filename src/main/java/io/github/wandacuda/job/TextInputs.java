@@ -5,6 +5,7 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.cluster.KeptOpen;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
@@ -25,7 +26,7 @@ public final class TextInputs {
       CalibrationSamples drawn =
           CalibrationSampler.sample(
               request, () -> tokenizer.get("", () -> TokenizerProcess.open(model.path())));
-      RunNeeds.requireArrays(request.file(), model, drawn.tokens()[0].length);
+      requireArrays(request.file(), model, drawn.tokens()[0].length);
       return drawn;
     }
   }
@@ -46,6 +47,21 @@ public final class TextInputs {
     InputFile.require(file);
     try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
       return EvaluationWindows.ofText(file, tokenizer, tokens, shape.vocabulary());
+    }
+  }
+
+  /** Checks that arrays hold the activations of a file's longest sequence. */
+  public static void requireArrays(Path file, ModelDirectory model, int longest) {
+    long widest =
+        model.modules().stream()
+            .mapToLong(module -> module.rows() + (long) module.columns())
+            .max()
+            .orElse(1);
+    long most = Integer.MAX_VALUE / widest;
+    if (longest > most) {
+      throw ErrorDetails.file(file)
+          .hint("take shorter ones")
+          .wrong("sequences of at most %d tokens for so wide a model".formatted(most), longest);
     }
   }
 }

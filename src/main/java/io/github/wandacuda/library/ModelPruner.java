@@ -8,6 +8,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.MaskInputs;
 import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneJob;
@@ -550,7 +551,7 @@ public final class ModelPruner {
               + "ModelJobs.removeParts removes them");
     }
     PruningRules rules = plan.rules();
-    PruneRequest.MasksIn.check(masks, rules);
+    MaskInputs.check(masks, rules);
     boolean inPlace = output == null;
     boolean sampled = rules.needNorms() && statistics == null;
     part.ifPresent(unused -> Part.check(false, sampled, rules.needMasks(), packed));
@@ -562,8 +563,7 @@ public final class ModelPruner {
     }
     boolean resumes = !inPlace && (resume || part.isPresent());
     try (ModelDirectory model = ModelDirectory.open(this.model);
-        PruneRequest.MasksIn masksIn =
-            PruneRequest.MasksIn.open(masks, union, model).orElse(null)) {
+        PruneRequest.MasksIn masksIn = MaskInputs.open(masks, union, model).orElse(null)) {
       model.requireUnpacked("prune");
       ModuleChoice choice = new ModuleChoice(include, exclude);
       plan.check(

@@ -2,7 +2,6 @@ package io.github.wandacuda.library;
 
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.job.TextInputs;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
@@ -63,7 +62,7 @@ public record TextSource(Path file, OptionalInt length, OptionalInt windows) {
           "windows: expected at least 1, found %d".formatted(windows.getAsInt()));
     }
     EvaluationWindows all = TextInputs.windows(file, length, model);
-    RunNeeds.requireArrays(file, model, all.longest());
+    TextInputs.requireArrays(file, model, all.longest());
     return windows.isPresent() ? all.first(windows.getAsInt()) : all;
   }
 }

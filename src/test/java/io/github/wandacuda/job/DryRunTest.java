@@ -13,6 +13,7 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.ModuleRules.Scope;
+import io.github.wandacuda.pruning.OutputProjections;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Unreached;
@@ -68,7 +69,7 @@ class DryRunTest {
         // A second thread would mostly wait: the matrices are tiny.
         Backend backend = Pruning.cpu(1)) {
       boolean fours = model.modules().stream().allMatch(module -> module.columns() % 4 == 0);
-      boolean realigns = StructureFit.problem(model, Structure.Update.REALIGN, true).isEmpty();
+      boolean realigns = OutputProjections.problem(model, Structure.Update.REALIGN, true).isEmpty();
       List<ModuleRules> all =
           rules(fours ? 4 : 2).stream().filter(rules -> realigns || !rules.realign()).toList();
       for (ModuleRules rules : all) {
