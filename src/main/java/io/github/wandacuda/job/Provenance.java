@@ -16,7 +16,6 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
-import io.github.wandacuda.model.StructurePlan;
 import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
@@ -135,36 +134,13 @@ public record Provenance(Map<String, Object> values) implements Serializable {
     return new Provenance(values);
   }
 
-  static Provenance planned(StructureRequest request, RemovedParts removed, StructurePlan plan) {
-    Structure.Parts asked = request.asked().parts();
-    Map<String, Object> values = new LinkedHashMap<>();
-    values.put("format", FORMAT);
-    values.put("version", ThisRuntime.programVersion());
-    values.put("mode", STRUCTURE);
-    values.put(STRUCTURE, asked.structure().label());
-    values.put(SCORE, asked.score());
-    values.put(REMOVED, removed.written(asked.structure()));
-    values.put(CONFIG, plan.config());
-    values.put(
-        MethodKey.UPDATE.recordKey(),
-        request.update() == Structure.Update.NONE ? null : request.update().label());
-    values.put(FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
-    values.put(SHARD_SIZE, request.shardBytes());
-    values.put(CARD, request.card() ? true : null);
-    values.put("family_sha256", familyDigest(request.files().get(FAMILY)));
-    values.put("recipe_sha256", digest("a recipe", request.files().get(RECIPE)));
-    values.put(FILES, names(request.files()));
-    values.putAll(calibration(request.calibration()));
-    values.put("source_sha256", SourceDigest.of(plan.model()));
-    return new Provenance(values);
-  }
-
   /** Returns the digest of the file that describes a family, or null without one. */
-  static String familyDigest(List<Path> files) {
+  public static String familyDigest(List<Path> files) {
     return digest("a description of a family", files);
   }
 
-  private static String digest(String what, List<Path> files) {
+  /** Returns the digest of files that are read beside the model, or null without any. */
+  public static String digest(String what, List<Path> files) {
     return files == null ? null : SourceDigest.ofFiles(what, files, "");
   }
 
@@ -215,7 +191,7 @@ public record Provenance(Map<String, Object> values) implements Serializable {
   }
 
   /** Returns files' names without their folders, which equal runs may have elsewhere. */
-  private static Map<String, String> names(Map<String, List<Path>> files) {
+  public static Map<String, String> names(Map<String, List<Path>> files) {
     Map<String, String> names = new LinkedHashMap<>();
     files.forEach(
         (what, paths) ->

@@ -147,8 +147,7 @@ public final class StructureJob {
 
   /** Checks that a record that is in a place is that of this run. */
   public void requireSame(Provenance there, Path place) {
-    Fingerprint.of(Provenance.planned(request, removed, plan))
-        .requireSame(place, Fingerprint.of(there));
+    Fingerprint.of(request.record(removed, plan)).requireSame(place, Fingerprint.of(there));
   }
 
   /** Removes a finished output with such a record, which goes last; added files stay. */
@@ -181,7 +180,7 @@ public final class StructureJob {
       Optional<OnCluster> on,
       Runnable beforeEnd) {
     long begin = System.nanoTime();
-    Provenance asked = Provenance.planned(request, removed, plan);
+    Provenance asked = request.record(removed, plan);
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency());
@@ -215,7 +214,8 @@ public final class StructureJob {
           write(directory, io, workers, clock, progress);
         }
         Provenance record =
-            Provenance.planned(request, removed, plan)
+            request
+                .record(removed, plan)
                 .withFitted(
                     TensorDigest.all(
                         smaller.shards(), request.output(), Set.copyOf(plan.fitted()), workers));
@@ -237,7 +237,7 @@ public final class StructureJob {
    */
   public void runPart(
       Part own, OnCluster process, PhaseClock clock, Progress progress, Runnable beforeEnd) {
-    Provenance record = Provenance.planned(request, removed, plan);
+    Provenance record = request.record(removed, plan);
     SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
     part =
         output.run(

@@ -3,8 +3,13 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.MethodKey;
+import io.github.wandacuda.pruning.Structure;
 import io.github.wandacuda.pruning.Structure.Update;
+import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -40,5 +45,34 @@ public record StructureRequest(
         .mapToLong(SafetensorsFile::byteSize)
         .max()
         .orElseThrow();
+  }
+
+  /**
+   * Returns what the output's record will say.
+   *
+   * @param gone what goes, which may only be known when it has been chosen
+   * @param plan the smaller model
+   */
+  Provenance record(RemovedParts gone, StructurePlan plan) {
+    Structure.Parts parts = asked.parts();
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("format", Provenance.FORMAT);
+    values.put("version", ThisRuntime.programVersion());
+    values.put("mode", Provenance.STRUCTURE);
+    values.put(Provenance.STRUCTURE, parts.structure().label());
+    values.put(Provenance.SCORE, parts.score());
+    values.put(Provenance.REMOVED, gone.written(parts.structure()));
+    values.put(Provenance.CONFIG, plan.config());
+    values.put(
+        MethodKey.UPDATE.recordKey(), update == Structure.Update.NONE ? null : update.label());
+    values.put(Provenance.FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
+    values.put(Provenance.SHARD_SIZE, shardBytes);
+    values.put(Provenance.CARD, card ? true : null);
+    values.put("family_sha256", Provenance.familyDigest(files.get(Provenance.FAMILY)));
+    values.put("recipe_sha256", Provenance.digest("a recipe", files.get(Provenance.RECIPE)));
+    values.put(Provenance.FILES, Provenance.names(files));
+    values.putAll(Provenance.calibration(calibration));
+    values.put("source_sha256", SourceDigest.of(plan.model()));
+    return new Provenance(values);
   }
 }
