@@ -43,7 +43,9 @@ class ArchitectureTest {
           """
           io.github.wandacuda error system io select forward scalar simd
           backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint model
-          text calibration evaluate pruning cluster job hub report library cli launcher\
+          text calibration evaluate pruning.recipe pruning.mask pruning.fit pruning cluster
+          job.record job.output job.verify job.estimate job.cluster job.pack job.structure
+          job.prune job.compare hub report library cli launcher\
           """
               .split("\\s+"));
 

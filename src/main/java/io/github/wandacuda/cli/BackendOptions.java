@@ -5,7 +5,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.job.OnCluster;
+import io.github.wandacuda.job.cluster.OnCluster;
 import java.util.Map;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;

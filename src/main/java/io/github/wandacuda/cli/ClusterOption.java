@@ -3,7 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterProvider;
 import io.github.wandacuda.cluster.Clusters;
-import io.github.wandacuda.job.OnCluster;
+import io.github.wandacuda.job.cluster.OnCluster;
 import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine.Option;

@@ -7,7 +7,7 @@ import io.github.wandacuda.evaluate.Accuracy;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
-import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;

@@ -10,7 +10,7 @@ import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.job.GenerateNeeds;
+import io.github.wandacuda.job.estimate.GenerateNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderFamily;

@@ -2,7 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.pruning.MethodKey;
+import io.github.wandacuda.pruning.recipe.MethodKey;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.MaskInputs;
-import io.github.wandacuda.job.PruneRequest;
+import io.github.wandacuda.job.prune.MaskInputs;
+import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.MaskFile;
-import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.mask.MaskFile;
+import io.github.wandacuda.pruning.recipe.PruningRules;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

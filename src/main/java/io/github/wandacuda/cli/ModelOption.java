@@ -2,7 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.hub.HubCache;
-import io.github.wandacuda.job.UnfinishedRun;
+import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.io.JsonText;
-import io.github.wandacuda.job.Packing;
-import io.github.wandacuda.job.PackingJob;
+import io.github.wandacuda.job.pack.Packing;
+import io.github.wandacuda.job.pack.PackingJob;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
 import java.util.Map;

@@ -6,7 +6,7 @@ import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.job.RunNeeds;
+import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;

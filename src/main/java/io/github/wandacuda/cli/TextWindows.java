@@ -3,7 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.hub.KnownText;
-import io.github.wandacuda.job.TextInputs;
+import io.github.wandacuda.job.record.TextInputs;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;

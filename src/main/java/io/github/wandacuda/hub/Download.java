@@ -9,7 +9,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.SpaceCheck;
+import io.github.wandacuda.system.SpaceCheck;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

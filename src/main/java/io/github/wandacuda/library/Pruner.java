@@ -13,7 +13,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
-import io.github.wandacuda.pruning.MagnitudeThreshold;
+import io.github.wandacuda.pruning.mask.MagnitudeThreshold;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;

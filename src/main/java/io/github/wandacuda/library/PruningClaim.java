@@ -1,9 +1,9 @@
 package io.github.wandacuda.library;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.job.Verifier;
+import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.recipe.Method;
 import java.util.List;
 import java.util.Objects;
 import java.util.regex.Pattern;

@@ -8,7 +8,7 @@ import io.github.wandacuda.evaluate.OpenDecoder;
 import io.github.wandacuda.evaluate.SpecialTokens;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.job.GenerateNeeds;
+import io.github.wandacuda.job.estimate.GenerateNeeds;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;

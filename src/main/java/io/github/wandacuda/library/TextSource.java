@@ -2,7 +2,7 @@ package io.github.wandacuda.library;
 
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.TextInputs;
+import io.github.wandacuda.job.record.TextInputs;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
 import java.util.Objects;

@@ -8,7 +8,7 @@ import java.util.List;
  * @param keyValueHeads number of key heads and of value heads, a divisor of {@code queries}
  * @param size features of a head
  */
-public record Heads(int queries, int keyValueHeads, int size) {
+record Heads(int queries, int keyValueHeads, int size) {
   /**
    * Reads {@code num_attention_heads}, {@code num_key_value_heads} and {@code head_dim}.
    *

@@ -5,8 +5,7 @@ package io.github.wandacuda.model;
  *
  * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
  */
-public record LinearDescription(
-    String name, int rows, int columns, boolean bias, boolean transposed) {
+record LinearDescription(String name, int rows, int columns, boolean bias, boolean transposed) {
   /**
    * Describes one that is stored as [out, in].
    *

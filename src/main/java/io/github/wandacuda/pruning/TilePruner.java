@@ -6,6 +6,9 @@ import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.RowReader;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.mask.FiniteWeights;
+import io.github.wandacuda.pruning.mask.TileSource;
+import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;
@@ -18,7 +21,7 @@ import java.util.concurrent.atomic.LongAdder;
  * Prunes one matrix tile by tile, in any order and from several workers, and counts. What that
  * takes of the device it has from the first tile on, until it is closed.
  */
-public final class TilePruner implements AutoCloseable {
+final class TilePruner implements AutoCloseable {
   private final Selector selector;
   private final SelectionRule rule;
   private final TileSource source;

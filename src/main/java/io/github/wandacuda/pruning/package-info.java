@@ -1,6 +1,5 @@
 /**
- * What is pruned how: matrices in memory, cut into tiles and selected on a backend; masks of whole
- * modules, and what the kept weights become, so that outputs change least; and recipes, which say
- * all that in a YAML file that {@code recipe.schema.json} beside this package describes to editors.
+ * A module pruned: tile by tile on a backend, or as a whole layer by its second moments; what its
+ * tiles are read from and written to; and a look at a module's scores and zeros.
  */
 package io.github.wandacuda.pruning;

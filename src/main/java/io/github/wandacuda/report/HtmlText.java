@@ -1,7 +1,7 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.job.Verdict;
+import io.github.wandacuda.job.record.Verdict;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 

@@ -1,10 +1,10 @@
 package io.github.wandacuda.report;
 
-import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.Verdict;
+import io.github.wandacuda.job.record.RunResult;
+import io.github.wandacuda.job.record.Verdict;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
+import io.github.wandacuda.pruning.recipe.ModuleResult;
+import io.github.wandacuda.pruning.recipe.ModuleResult.OutputErrors;
 import io.github.wandacuda.report.PruneReport.NormSummary;
 import java.util.List;
 import java.util.Map;

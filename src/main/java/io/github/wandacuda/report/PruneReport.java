@@ -2,12 +2,12 @@ package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.JsonText;
-import io.github.wandacuda.job.ModuleReading;
-import io.github.wandacuda.job.ModuleReading.RowThresholds;
-import io.github.wandacuda.job.PruneRequest;
-import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.ModuleResult.OutputErrors;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.RunResult;
+import io.github.wandacuda.pruning.ModuleReading;
+import io.github.wandacuda.pruning.ModuleReading.RowThresholds;
+import io.github.wandacuda.pruning.recipe.ModuleResult;
+import io.github.wandacuda.pruning.recipe.ModuleResult.OutputErrors;
 import io.github.wandacuda.report.PruneReport.ModuleError.Measure;
 import java.nio.file.Path;
 import java.util.Arrays;

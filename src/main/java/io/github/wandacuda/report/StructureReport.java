@@ -1,10 +1,10 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.RemovedParts;
-import io.github.wandacuda.job.StructureChoice.Chosen;
-import io.github.wandacuda.job.Verdict;
-import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.job.record.RemovedParts;
+import io.github.wandacuda.job.record.Verdict;
+import io.github.wandacuda.job.structure.StructureChoice.Chosen;
+import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.Labelled;
 import java.nio.file.Path;

@@ -25,7 +25,7 @@ import java.nio.file.Path;
  * fails, the answer is a number below 0 that says how, and what is wrong, in JSON. Numbers have
  * four bytes, the highest first.
  */
-public record TokenizerServer(DataInputStream in, DataOutputStream out) {
+record TokenizerServer(DataInputStream in, DataOutputStream out) {
   static final int READY = 0;
   static final int FAILED = -1;
   static final int UNAVAILABLE = -2;

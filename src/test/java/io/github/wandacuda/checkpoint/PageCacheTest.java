@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
-import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.PruneRequest;
-import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.pruning.recipe.Method;
 import io.github.wandacuda.system.ResidentPages;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;

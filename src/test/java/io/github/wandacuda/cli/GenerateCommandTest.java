@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.checkpoint.PackedModule;
-import io.github.wandacuda.job.GenerateNeeds;
+import io.github.wandacuda.job.estimate.GenerateNeeds;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.job.Fingerprint;
-import io.github.wandacuda.job.Journal;
-import io.github.wandacuda.job.RunRecords;
-import io.github.wandacuda.job.SourceDigest;
+import io.github.wandacuda.job.output.Journal;
+import io.github.wandacuda.job.output.RunRecords;
+import io.github.wandacuda.job.record.Fingerprint;
+import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.Directories;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.ArrayList;

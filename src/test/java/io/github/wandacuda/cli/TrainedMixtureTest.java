@@ -3,7 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.testing.Smaller;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.SourceDigest;
+import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.MaskFile;
-import io.github.wandacuda.pruning.ModuleMasks;
+import io.github.wandacuda.pruning.mask.MaskFile;
+import io.github.wandacuda.pruning.mask.ModuleMasks;
 import io.github.wandacuda.testing.Command;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;

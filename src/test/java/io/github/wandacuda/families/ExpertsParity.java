@@ -15,7 +15,7 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.testing.Experts;
 import io.github.wandacuda.testing.Smaller;
 import io.github.wandacuda.testing.TestData;

@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.job.Verifier;
+import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ExpertRemoval;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Structure;
-import io.github.wandacuda.pruning.Structure.Update;
+import io.github.wandacuda.pruning.recipe.Structure;
+import io.github.wandacuda.pruning.recipe.Structure.Update;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.Smaller;
 import io.github.wandacuda.testing.TestData;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import io.github.wandacuda.pruning.LayerSparseGptTest;
-import io.github.wandacuda.pruning.RowAdmmTest;
-import io.github.wandacuda.pruning.RowFitTest;
-import io.github.wandacuda.pruning.RowSwapsTest;
+import io.github.wandacuda.pruning.fit.RowAdmmTest;
+import io.github.wandacuda.pruning.fit.RowFitTest;
+import io.github.wandacuda.pruning.fit.RowSwapsTest;
 import io.github.wandacuda.scalar.RandomCodes;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.Thorough;

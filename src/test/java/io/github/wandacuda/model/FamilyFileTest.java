@@ -19,7 +19,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
-import io.github.wandacuda.job.SourceDigest;
+import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Tier;
 import java.io.IOException;

@@ -2,11 +2,11 @@ package io.github.wandacuda.parity;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneRequest;
+import io.github.wandacuda.job.prune.PruneJob;
+import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.recipe.Method;
 import io.github.wandacuda.testing.Pruning;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;

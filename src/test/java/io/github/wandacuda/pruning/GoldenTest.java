@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.RunResult;
+import io.github.wandacuda.pruning.recipe.Method;
+import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;

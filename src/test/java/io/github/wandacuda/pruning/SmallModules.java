@@ -5,16 +5,16 @@ import io.github.wandacuda.model.LinearModule;
 import java.util.List;
 
 /** Modules by their shapes, of no file. */
-final class SmallModules {
+public final class SmallModules {
   private SmallModules() {}
 
   /** Returns a module of so many output and input features. */
-  static LinearModule of(String name, long rows, long columns) {
+  public static LinearModule of(String name, long rows, long columns) {
     return module(name, rows, columns, false);
   }
 
   /** Returns a module that is stored as [input features, output features]. */
-  static LinearModule transposed(String name, long rows, long columns) {
+  public static LinearModule transposed(String name, long rows, long columns) {
     return module(name, columns, rows, true);
   }
 

@@ -8,6 +8,8 @@ import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Statistics.GramFile;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.fit.LayerCase;
+import io.github.wandacuda.pruning.fit.MaskSwaps;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;

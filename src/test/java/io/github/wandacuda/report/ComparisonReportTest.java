@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.ComparedRun;
+import io.github.wandacuda.job.compare.ComparedRun;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;

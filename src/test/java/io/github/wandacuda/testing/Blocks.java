@@ -9,7 +9,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Structure;
+import io.github.wandacuda.pruning.recipe.Structure;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.pruning.recipe.SparsityParser;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.Lowest;
 

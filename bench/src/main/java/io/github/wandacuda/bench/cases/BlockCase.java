@@ -15,7 +15,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.LayerPruner;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.SquareGram;
+import io.github.wandacuda.pruning.fit.SquareGram;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;

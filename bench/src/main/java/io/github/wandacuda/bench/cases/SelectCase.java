@@ -7,7 +7,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.library.Pruner;
-import io.github.wandacuda.pruning.RowTiles;
+import io.github.wandacuda.pruning.mask.RowTiles;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;

@@ -6,7 +6,7 @@ import io.github.wandacuda.QuantizedMatrix.Codes;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.pruning.RowTiles;
+import io.github.wandacuda.pruning.mask.RowTiles;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;

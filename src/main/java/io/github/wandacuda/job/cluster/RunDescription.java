@@ -1,0 +1,80 @@
+package io.github.wandacuda.job.cluster;
+
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.job.output.ModuleFiles;
+import io.github.wandacuda.job.output.UnfinishedRun;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RulesRecord;
+import io.github.wandacuda.job.record.RunScope;
+import io.github.wandacuda.pruning.recipe.PruningRules;
+import io.github.wandacuda.pruning.recipe.Unreached;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * What a process on another machine has to know of a run to do a part of it. Two runs that differ
+ * in anything have descriptions that differ.
+ *
+ * @param source the model, where all machines have it
+ * @param statistics the file of norms, or null; only second moments are read from it
+ * @param byMoments whether modules are pruned by second moments of samples, and are in {@link
+ *     ModuleFiles} before shards are written
+ * @param plan the record of the run without its results, as {@code wanda-cuda.json} has it
+ */
+public record RunDescription(
+    OnCluster.SharedSource source,
+    String output,
+    String statistics,
+    boolean byMoments,
+    Provenance plan,
+    boolean verify,
+    OnCluster.Devices devices)
+    implements Serializable {
+  public static RunDescription of(
+      RunScope scope, Provenance plan, boolean verify, OnCluster.Devices devices) {
+    return new RunDescription(
+        OnCluster.SharedSource.of(scope.model(), plan.sourceSha256()),
+        scope.request().output().toAbsolutePath().toString(),
+        scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
+        scope.isCalibrated() && scope.rules().needMoments(),
+        plan,
+        verify,
+        devices);
+  }
+
+  /** Checks that a process sees the output directory that the run has begun. */
+  public void requireShared(String node) {
+    Path directory = Path.of(output);
+    if (!UnfinishedRun.isIn(directory)) {
+      throw ErrorDetails.file(directory)
+          .unwritable("a directory that all machines share", "none at " + node);
+    }
+  }
+
+  /**
+   * Ends an attempt that nobody waits for: it was cancelled, or this process was given up, and the
+   * run has finished without it. What it would leave then would stand in a finished model.
+   */
+  public void requireWanted(ClusterNode node) {
+    node.throwIfCancelled();
+    if (!UnfinishedRun.isIn(Path.of(output))) {
+      throw new CancelledException();
+    }
+  }
+
+  /** Returns a name in the output directory that no other attempt at anything has. */
+  public Path temporary() {
+    return AtomicWrite.temporary(Path.of(output).resolve(UUID.randomUUID().toString()));
+  }
+
+  public PruningRules rules() {
+    Unreached unreached =
+        plan.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(plan.unreached());
+    return new RulesRecord(plan.values()).rules(unreached, Set.of());
+  }
+}

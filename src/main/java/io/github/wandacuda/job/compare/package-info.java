@@ -1,0 +1,2 @@
+/** Methods measured beside each other on one model, without any output. */
+package io.github.wandacuda.job.compare;

@@ -1,0 +1,266 @@
+package io.github.wandacuda.job.output;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.FilePieces;
+import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.job.record.Provenance;
+import java.io.ByteArrayInputStream;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The journal of an unfinished directory, in the file {@code .wanda-cuda.journal}: a record on each
+ * line, a CRC-32C and a JSON object. A line that a crash has cut off ends the journal.
+ *
+ * <p>The file is locked while it is open, so two runs can't write to one directory. The system
+ * releases the lock when the process ends, even if it is killed.
+ *
+ * <p>A thread that may be interrupted must not use the journal, since an interrupt would close it.
+ */
+public final class Journal implements AutoCloseable {
+  public static final String FILE_NAME = AtomicWrite.OWN + ".journal";
+
+  private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
+
+  private static final int LONGEST_FIRST = 64 << 20;
+
+  private final Path file;
+  private final FileChannel channel;
+  private FileChannel successor;
+
+  private Journal(Path file, FileChannel channel) {
+    this.file = file;
+    this.channel = channel;
+  }
+
+  /** Another run has locked the journal. */
+  public static final class Busy extends UsageException {
+    private static final long serialVersionUID = 1L;
+
+    Busy(Path directory) {
+      super(
+          ErrorDetails.file(directory)
+              .said("another run is at work in this directory")
+              .hint("wait for its end"));
+    }
+  }
+
+  /** Opens or makes a directory's journal and locks it; {@link Busy} if another run has done so. */
+  public static Journal open(Path directory) {
+    return new Journal(directory.resolve(FILE_NAME), locked(directory));
+  }
+
+  /** Returns the file's content: records or, at the end of a run, the record that replaces them. */
+  byte[] content() {
+    try {
+      long most = Runtime.getRuntime().maxMemory() / 4;
+      if (channel.size() > Math.min(most, Integer.MAX_VALUE - Long.BYTES)) {
+        throw ErrorDetails.file(file)
+            .hint("give Java more with -Xmx, or begin anew in another directory")
+            .wrong("a journal that fits into memory", channel.size() + " bytes");
+      }
+      byte[] bytes = new byte[Math.toIntExact(channel.size())];
+      boolean unused = FilePieces.read(channel, 0, MemorySegment.ofArray(bytes));
+      return bytes;
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Returns the record that a finished run has put in the journal's place, if it has. */
+  public Optional<Provenance> finished() {
+    byte[] content = content();
+    if (content.length == 0 || content[0] != '{') {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Provenance.read(new ByteArrayInputStream(content), file));
+    } catch (IOException | InputException e) {
+      LOG.debug("{} is no finished record", file, e);
+      return Optional.empty();
+    }
+  }
+
+  /** Returns the first record of a directory's journal, if there is one, without a lock. */
+  static Optional<JsonNode> firstRecord(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return Optional.empty();
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] content = in.readNBytes(LONGEST_FIRST);
+      return JournalLines.first(content);
+    } catch (IOException e) {
+      LOG.debug("{} can't be read", file, e);
+      return Optional.empty();
+    }
+  }
+
+  /** Returns the records up to the first that isn't whole, and cuts the file off there. */
+  public List<JsonNode> records() {
+    JournalLines lines = JournalLines.read(content());
+    truncate(lines.bytes());
+    return lines.records();
+  }
+
+  private void truncate(long length) {
+    OutputException.writing(file, () -> channel.truncate(length).position(length));
+  }
+
+  /** Replaces all records by one, which is on the device when this returns. */
+  public void restart(Map<String, ?> record) {
+    truncate(0);
+    append(record);
+    force();
+    Folders.forceParent(file);
+  }
+
+  /** Adds a record, which outlasts a crash of the process, and a power failure once forced. */
+  public void append(Map<String, ?> record) {
+    byte[] line = JournalLines.line(record);
+    OutputException.writing(file, () -> Channels.newOutputStream(channel).write(line));
+  }
+
+  public void force() {
+    OutputException.writing(file, () -> channel.force(true));
+  }
+
+  public Path file() {
+    return file;
+  }
+
+  /**
+   * Replaces the journal by the record of the finished run, which is {@link #rename renamed} then,
+   * so that at every moment there is one of the two; after an interruption in between, {@link
+   * #finished} returns it. The new file is locked before, so that no other run opens it as the
+   * journal of a run that has ended.
+   */
+  public void succeed(byte[] content, FileAttribute<?>... attributes) {
+    Path next = AtomicWrite.temporary(file);
+    try {
+      Files.deleteIfExists(next);
+      successor = FileModes.create(next, attributes);
+      Channels.newOutputStream(successor).write(content);
+      successor.force(true);
+      if (File.separatorChar == '\\') {
+        // Windows replaces no file that is open, so the lock is released here.
+        close();
+      } else {
+        successor.lock();
+      }
+      AtomicWrite.moveOver(next, file);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Removes the file, as the last step of a run that leaves no record of itself. */
+  void remove() {
+    OutputException.writing(file, () -> Files.delete(file));
+    Folders.forceParent(file);
+  }
+
+  /**
+   * Renames the record that has {@link #succeed replaced} the journal, perhaps in an earlier run.
+   */
+  public void rename(Path record) {
+    if (File.separatorChar == '\\') {
+      close();
+    }
+    OutputException.writing(record, () -> Files.move(file, record, StandardCopyOption.ATOMIC_MOVE));
+    Folders.forceParent(record);
+  }
+
+  /** Closes and unlocks the file, which is kept. */
+  @Override
+  public void close() {
+    try (FileChannel last = successor) {
+      channel.close();
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  private static FileChannel locked(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    try {
+      boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+      if (there) {
+        requireOwn(file);
+      }
+      Optional<Object> before = FileIdentity.of(file);
+      FileChannel channel = there ? openExisting(file) : FileModes.create(file);
+      try {
+        // The other run may have finished, and put another file in its place, in between.
+        boolean same = !there || before.equals(FileIdentity.of(file));
+        if (!AtomicWrite.tryLock(channel)
+            || !same
+            || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+          throw new Busy(directory);
+        }
+        return channel;
+      } catch (IOException | RuntimeException | Error e) {
+        channel.close();
+        if (!there && e instanceof IOException) {
+          // An interrupt, say: the empty file would stand for an interrupted run.
+          Files.deleteIfExists(file);
+        }
+        throw e;
+      }
+    } catch (NoSuchFileException | FileAlreadyExistsException e) {
+      throw Files.isDirectory(directory)
+          ? new Busy(directory)
+          : OutputException.unwritable(file, e);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /**
+   * Refuses a link or a file with a second name: a write would change a file that isn't the run's.
+   */
+  private static void requireOwn(Path file) {
+    String found = null;
+    if (Files.isSymbolicLink(file)) {
+      found = "a link";
+    } else if (!Files.isRegularFile(file)) {
+      found = "no regular file";
+    } else if (FileIdentity.names(file) > 1) {
+      found = "one with a second name (hard link)";
+    }
+    if (found != null) {
+      throw ErrorDetails.file(file)
+          .hint("nothing is written to it; take it away")
+          .unwritable("a journal of the run's own", found);
+    }
+  }
+
+  private static FileChannel openExisting(Path file) throws IOException {
+    return FileChannel.open(
+        file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+  }
+}

@@ -1,0 +1,2 @@
+/** Packing of a pruned model's zeros, and back. */
+package io.github.wandacuda.job.pack;

@@ -1,0 +1,216 @@
+package io.github.wandacuda.job.prune;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockStatistics;
+import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.SampleProgress;
+import io.github.wandacuda.job.output.BorrowedMemory;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
+import io.github.wandacuda.pruning.ModulePruner;
+import io.github.wandacuda.pruning.ModuleRequest;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.recipe.ModuleResult;
+import io.github.wandacuda.select.ResidentMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * Wanda block by block (arXiv 2306.11695, section 3, and its code). All samples run through the
+ * dense block, which gives the input norms of its linear modules. The block is pruned. The samples
+ * run through it again, and its outputs are the next block's inputs. Norms that are known take the
+ * samples' place. Memory holds one block.
+ */
+record BlockPass(
+    ModelDirectory model,
+    Backend backend,
+    ModulePruner pruner,
+    List<LinearModule> chosen,
+    boolean moments,
+    Optional<PruneRequest.MasksIn> masks,
+    PhaseClock clock,
+    Progress progress) {
+  /** Samples pass each block dense, its modules are pruned, and samples pass it pruned. */
+  static final int PASSES = 3;
+
+  private static final int PRUNING = 1;
+  private static final int AFTER_PRUNING = 2;
+
+  /** What is done with the blocks and with the samples' states beside that. */
+  interface Sink extends AutoCloseable {
+    /** Called once the samples are embedded, with who is to be told of other ones that pass. */
+    default void open(Decoder decoder, SampleProgress passing) {}
+
+    /** Returns how often other samples than those of the calibration pass a block. */
+    default int passes() {
+      return 0;
+    }
+
+    /**
+     * Called when a block is there. Returns the use of its memory that ends before the memory is
+     * freed, also after a failure; or null for none.
+     */
+    default BorrowedMemory begin() {
+      return null;
+    }
+
+    /** Waits until the samples' states may change. */
+    default void await() {}
+
+    /** Called when the samples have passed a pruned block, and stand before the next one. */
+    default void advanced(int next, BlockwiseRun samples) {}
+
+    /** Called with a block that is pruned and that the calibration needs no more. */
+    default void end(int index, Block block) {}
+
+    @Override
+    default void close() {}
+  }
+
+  /** Prunes blocks from one on; {@code load} fills in its states, or is null to embed samples. */
+  List<ModuleResult> run(
+      Calibration calibration, int first, Consumer<MemorySegment> load, Sink sink) {
+    List<ModuleResult> results = new ArrayList<>();
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards(moments));
+        BlockwiseRun samples =
+            calibration instanceof Calibration.FromSamples from
+                ? new BlockwiseRun(decoder, from.samples(), load)
+                : null;
+        BlockwiseRun goal =
+            calibration instanceof Calibration.FromSamples from && pruner.realigns()
+                ? new BlockwiseRun(decoder, from.samples())
+                : null;
+        sink) {
+      requireInside(chosen, decoder);
+      int passes = (samples == null ? 0 : PASSES) + sink.passes();
+      SampleProgress passing = new SampleProgress(progress, decoder.blocks(), passes);
+      if (samples != null) {
+        samples.watchedBy(passing);
+        samples.alignTo(goal);
+      }
+      for (int passed = 0; goal != null && passed < first; passed++) {
+        try (Block block = decoder.block(passed)) {
+          goal.advance(block);
+        }
+      }
+      sink.open(decoder, passing);
+      passing.overBlocks(
+          first,
+          index -> {
+            try (Arena arena = Arena.ofShared();
+                Block block = open(decoder, index);
+                BorrowedMemory lent = sink.begin()) {
+              Supplier<Progress> told =
+                  () ->
+                      samples == null
+                          ? Progress.NONE
+                          : passing.other(index, PRUNING, "module pruned");
+              results.addAll(prune(calibration, samples, block, arena, told));
+              decoder.readAhead(index + 1);
+              if (samples != null && index + 1 < decoder.blocks()) {
+                sink.await();
+                passing.begin(index, AFTER_PRUNING, "sample after pruning");
+                long start = System.nanoTime();
+                samples.advance(block);
+                clock.addCalibrate(System.nanoTime() - start);
+                sink.advanced(index + 1, samples);
+              }
+              sink.end(index, block);
+            }
+          });
+    }
+    return results;
+  }
+
+  private Block open(Decoder decoder, int index) {
+    long start = System.nanoTime();
+    Block block = decoder.block(index);
+    clock.addWait(System.nanoTime() - start);
+    return block;
+  }
+
+  /**
+   * Prunes a block and gives it its pruned weights, which the arena holds where the block's own
+   * can't be pruned. The samples stand before it afterwards too.
+   *
+   * @param told called when pruning begins; returns who is told of its modules
+   */
+  private List<ModuleResult> prune(
+      Calibration calibration,
+      BlockwiseRun samples,
+      Block block,
+      Arena arena,
+      Supplier<Progress> told) {
+    try (Arena memory = Arena.ofShared()) {
+      BlockStatistics inputs = inputs(calibration, samples, block, memory);
+      List<ModuleRequest> requests =
+          chosen.stream()
+              .filter(module -> block.inputFeatures().containsKey(module.name()))
+              .map(module -> request(block, module, inputs, arena))
+              .toList();
+      List<ModuleResult> results = pruner.prune(requests, told.get());
+      requests.stream()
+          .filter(request -> request.resident() == null)
+          .forEach(request -> request.keepIn(block));
+      return results;
+    }
+  }
+
+  private BlockStatistics inputs(
+      Calibration calibration, BlockwiseRun samples, Block block, Arena memory) {
+    if (samples == null) {
+      return new BlockStatistics(calibration.norms(), Map.of(), Map.of(), Map.of());
+    }
+    long start = System.nanoTime();
+    BlockStatistics inputs = samples.observe(block, moments ? memory : null);
+    clock.addCalibrate(System.nanoTime() - start);
+    return inputs;
+  }
+
+  /** A weight that is pruned on the device is where the block needs it. */
+  private ModuleRequest request(
+      Block block, LinearModule module, BlockStatistics statistics, Arena arena) {
+    String name = module.name();
+    LayerInputs inputs =
+        new LayerInputs(
+            statistics.norms().get(name),
+            statistics.grams().get(name),
+            statistics.missing().get(name),
+            statistics.tokens().getOrDefault(name, 0L),
+            PruneRequest.MasksIn.of(masks, module));
+    Optional<ResidentMatrix> resident =
+        pruner.isByTiles(module, inputs) ? backend.resident(block.weight(name)) : Optional.empty();
+    return resident.isPresent()
+        ? new ModuleRequest(module, inputs, null, resident.get())
+        : new ModuleRequest(module, inputs, ModuleRequest.HeldWeight.of(module, block, arena));
+  }
+
+  /** Checks that the forward pass uses every chosen module, since another one has no norms. */
+  static void requireInside(List<LinearModule> chosen, Decoder decoder) {
+    Set<String> inside = Set.copyOf(decoder.linearModules());
+    chosen.stream()
+        .filter(module -> !inside.contains(module.name()))
+        .findFirst()
+        .ifPresent(
+            module -> {
+              throw module
+                  .place()
+                  .hint("leave it out with `exclude` '%s'".formatted(module.name()))
+                  .wrong("a part of the forward pass", "none of it, so that it gets no norms");
+            });
+  }
+}

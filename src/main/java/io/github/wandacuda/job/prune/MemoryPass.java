@@ -1,0 +1,116 @@
+package io.github.wandacuda.job.prune;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Perplexity;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.SampleProgress;
+import io.github.wandacuda.evaluate.Evaluation;
+import io.github.wandacuda.evaluate.ForwardPass;
+import io.github.wandacuda.evaluate.TaskScore;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.ModulePruner;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.ShardTarget;
+import io.github.wandacuda.pruning.mask.MaskSink;
+import io.github.wandacuda.pruning.recipe.ModuleResult;
+import io.github.wandacuda.pruning.recipe.PruningRules;
+import io.github.wandacuda.system.Workers;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Prunes a model in memory as a calibrated run does, and runs other sequences through each block
+ * right after it is pruned. Nothing is written.
+ */
+public final class MemoryPass implements BlockPass.Sink {
+  private final List<int[]> tested;
+  private final Optional<Evaluation> tasks;
+  private final boolean sampled;
+  private SampleProgress passing;
+  private final List<BlockwiseRun> testing = new ArrayList<>();
+  private ForwardPass asking;
+  private int blocks;
+  private double[] losses;
+  private List<TaskScore> scores;
+
+  private MemoryPass(List<int[]> tested, Optional<Evaluation> tasks, boolean sampled) {
+    this.tested = tested;
+    this.tasks = tasks;
+    this.sampled = sampled;
+  }
+
+  /** What it comes to, with the mean next-token negative log-likelihood of each tested sequence. */
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+  public record Result(double[] losses, List<TaskScore> scores, List<ModuleResult> modules) {}
+
+  /** Prunes and tests; {@code measured} says that any method's output errors are measured. */
+  public static Result run(
+      ModelDirectory model,
+      Backend backend,
+      PruningRules rules,
+      List<LinearModule> chosen,
+      Calibration calibration,
+      List<int[]> tested,
+      Optional<Evaluation> tasks,
+      boolean measured,
+      MaskSink masks,
+      Progress progress) {
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    MemoryPass pass = new MemoryPass(tested, tasks, sampled);
+    try (Workers workers = new Workers(backend.concurrency())) {
+      PhaseClock clock = new PhaseClock(workers.count());
+      try (ModulePruner pruner =
+          new ModulePruner(backend, workers, rules, chosen, ShardTarget.MEMORY, masks, clock)) {
+        boolean moments = sampled && (measured || rules.needMoments());
+        List<ModuleResult> modules =
+            new BlockPass(
+                    model, backend, pruner, chosen, moments, Optional.empty(), clock, progress)
+                .run(calibration, 0, null, pass);
+        return new Result(pass.losses, pass.scores, modules);
+      }
+    }
+  }
+
+  @Override
+  public void open(Decoder decoder, SampleProgress progress) {
+    passing = progress;
+    blocks = decoder.blocks();
+    Perplexity.byLength(tested).forEach(windows -> testing.add(new BlockwiseRun(decoder, windows)));
+    if (testing.size() == 1) {
+      testing.getFirst().watchedBy(progress);
+    }
+    asking = tasks.map(given -> given.pass(decoder)).orElse(null);
+  }
+
+  @Override
+  public int passes() {
+    return 1;
+  }
+
+  @Override
+  public void end(int index, Block block) {
+    passing.begin(index, sampled ? BlockPass.PASSES : 0, "tested sample");
+    testing.forEach(run -> run.advance(block));
+    if (asking != null) {
+      asking.advance(block);
+    }
+    if (index + 1 == blocks) {
+      losses = testing.stream().flatMapToDouble(BlockwiseRun::meanLosses).toArray();
+      scores = asking == null ? List.of() : tasks.orElseThrow().scores(asking);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (asking != null) {
+      asking.close();
+    }
+    testing.forEach(BlockwiseRun::close);
+  }
+}

@@ -1,0 +1,82 @@
+package io.github.wandacuda.job.structure;
+
+import io.github.wandacuda.checkpoint.DirectIo.IoMode;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovedParts;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.recipe.MethodKey;
+import io.github.wandacuda.pruning.recipe.Structure;
+import io.github.wandacuda.pruning.recipe.Structure.Update;
+import io.github.wandacuda.system.ThisRuntime;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A request to remove whole parts of a model.
+ *
+ * @param asked by what it was chosen
+ * @param removed what goes; which channels or heads is only found while they are removed, so these
+ *     are as many others
+ * @param chosenShare how much of the run is done when the parts are chosen, as progress tells it
+ * @param update what happens to the weights that read what is left
+ * @param files that are read beside the model, by what they are
+ * @param resume whether the output may hold an interrupted or finished run
+ * @param verify whether what was written is read back and compared
+ * @param card whether the output gets a model card that says what was done
+ */
+public record StructureRequest(
+    Path output,
+    RemovalRequest asked,
+    RemovedParts removed,
+    double chosenShare,
+    Update update,
+    Calibration calibration,
+    Map<String, List<Path>> files,
+    long shardBytes,
+    boolean resume,
+    boolean verify,
+    boolean card,
+    IoMode io) {
+  /** Returns the bytes of a model's largest shard, which shards of a smaller one may have too. */
+  public static long largestShard(ModelDirectory model) {
+    return model.checkpoint().shards().stream()
+        .mapToLong(SafetensorsFile::byteSize)
+        .max()
+        .orElseThrow();
+  }
+
+  /**
+   * Returns what the output's record will say.
+   *
+   * @param gone what goes, which may only be known when it has been chosen
+   * @param plan the smaller model
+   */
+  Provenance record(RemovedParts gone, StructurePlan plan) {
+    Structure.Parts parts = asked.parts();
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("format", Provenance.FORMAT);
+    values.put("version", ThisRuntime.programVersion());
+    values.put("mode", Provenance.STRUCTURE);
+    values.put(Provenance.STRUCTURE, parts.structure().label());
+    values.put(Provenance.SCORE, parts.score());
+    values.put(Provenance.REMOVED, gone.written(parts.structure()));
+    values.put(Provenance.CONFIG, plan.config());
+    values.put(
+        MethodKey.UPDATE.recordKey(), update == Structure.Update.NONE ? null : update.label());
+    values.put(Provenance.FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
+    values.put(Provenance.SHARD_SIZE, shardBytes);
+    values.put(Provenance.CARD, card ? true : null);
+    values.put("family_sha256", Provenance.familyDigest(files.get(Provenance.FAMILY)));
+    values.put("recipe_sha256", Provenance.digest("a recipe", files.get(Provenance.RECIPE)));
+    values.put(Provenance.FILES, Provenance.names(files));
+    values.putAll(Provenance.calibration(calibration));
+    values.put("source_sha256", SourceDigest.of(plan.model()));
+    return new Provenance(values);
+  }
+}

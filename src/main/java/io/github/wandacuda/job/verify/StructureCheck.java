@@ -1,0 +1,219 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.ExtraFiles;
+import io.github.wandacuda.checkpoint.PackedConfig;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.output.Journal;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovedParts;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.Removal;
+import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.pruning.mask.FiniteWeights;
+import io.github.wandacuda.pruning.mask.MaskSink;
+import io.github.wandacuda.pruning.recipe.Structure;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * The check of a smaller model against the one that it is a part of: each tensor is the slice that
+ * its record says, to the byte, its config differs in the recorded keys alone and describes its
+ * tensors, and nothing is missing or added. Where weights were pruned then, they are compared with
+ * the slices; of fitted tensors these are those of the output itself.
+ */
+record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
+  Verification verify(Workers workers, Progress progress) {
+    requireEqual("format", Provenance.FORMAT);
+    String source = SourceDigest.of(dense);
+    if (!source.equals(parts().value("source_sha256"))) {
+      failures.addCause(
+          RecordCheck.otherSource(
+              directory.resolve(Provenance.FILE_NAME), source, parts().value("source_sha256")));
+    }
+    RecordCheck values =
+        new RecordCheck(directory.resolve(Provenance.FILE_NAME), parts(), failures);
+    values.compareFamily(dense);
+    values.compareParts();
+    Optional<Structure> structure = parts().structure();
+    if (structure.isEmpty()) {
+      String known =
+          Stream.of(Structure.values()).map(Structure::label).collect(Collectors.joining(", "));
+      add(
+          Path.of(Provenance.FILE_NAME),
+          Provenance.STRUCTURE + " as one of " + known,
+          String.valueOf(parts().value(Provenance.STRUCTURE)));
+    }
+    if (!failures.isEmpty()) {
+      return result(List.of(), parts().unproven(), Provenance.STRUCTURE);
+    }
+    StructurePlan plan;
+    Set<Structure> kinds;
+    try {
+      RemovedParts removed = parts().removed(structure.get());
+      plan = removed.plan(dense);
+      requireEqual(Provenance.REMOVED, removed.written(structure.get()));
+      kinds = removed.kinds().keySet();
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
+      return result(List.of(), parts().unproven(), Provenance.STRUCTURE);
+    }
+    requireEqual(Provenance.CONFIG, plan.config());
+    Checkpoint smaller =
+        plan.checkpoint((long) parts().values().getOrDefault(Provenance.SHARD_SIZE, 0L));
+    SideFiles sideFiles =
+        SideFiles.of(dense.checkpoint(), directory)
+            .forWeightsOf(smaller)
+            .withCard(record.hasCard());
+    Verifier.compareFiles(sideFiles, directory, failures);
+    boolean packed = Verifier.isPacked(directory, failures);
+    requireBytes(Path.of(SideFiles.CONFIG), plan.configBytes(), packed);
+    smaller
+        .index()
+        .ifPresent(index -> requireBytes(index.getFileName(), smaller.indexBytes(), false));
+    Set<String> fitted = Set.copyOf(parts().fitted());
+    Verifier.Shards shards =
+        (all, unused, masks) ->
+            new OutputCheck(
+                    directory,
+                    packed,
+                    OutputCheck.THROUGH_CACHE,
+                    all.rules(),
+                    failures,
+                    fitted,
+                    all.digests())
+                .check(
+                    smaller.shards(),
+                    all.chosen(),
+                    tensor -> !fitted.contains(tensor.name()),
+                    masks,
+                    workers,
+                    progress);
+    String mode = Provenance.STRUCTURE;
+    List<String> unchecked = parts().unproven();
+    Set<String> unproven = fitted;
+    if (record.isStructure()) {
+      var unused =
+          shards.check(
+              new Verifier.Pruned(
+                  dense, directory, packed, null, List.of(), record.fittedDigests(fitted)),
+              failures,
+              MaskSink.NONE);
+    } else {
+      Verification weights =
+          Verifier.verify(
+              plan.opened(smaller),
+              SourceDigest.of(plan.configBytes(), smaller),
+              List::of,
+              directory,
+              Optional.of(record),
+              Verifier.Claim.NONE,
+              shards,
+              failures);
+      mode += "+" + weights.mode();
+      unproven = Set.copyOf(weights.unproven());
+      unchecked =
+          Stream.concat(
+                  weights.unchecked().stream(),
+                  unchecked.stream().map(key -> Provenance.SMALLER + "." + key))
+              .toList();
+    }
+    ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
+    extra.loaded().stream()
+        .filter(file -> !file.equals(Path.of(Journal.FILE_NAME)))
+        .forEach(file -> add(file, "nothing, as in the source", "a file"));
+    if (failures.isEmpty()) {
+      requireDescribed(packed ? Set.of() : kinds);
+    }
+    return result(extra.others(), unchecked, mode).withUnproven(unproven, record.fittedDigests());
+  }
+
+  /** Returns the record of the parts that were removed. */
+  private Provenance parts() {
+    return record.parts().orElseThrow();
+  }
+
+  private Verification result(List<Path> added, List<String> unchecked, String mode) {
+    return new Verification(
+        failures.others(), failures.tensors(), added, unchecked, mode, List.of(), 0);
+  }
+
+  /** Checks that the config of the smaller model says what its tensors are. */
+  private void requireDescribed(Set<Structure> kinds) {
+    try (ModelDirectory pruned = ModelDirectory.open(directory, dense.family())) {
+      for (Structure kind : kinds) {
+        Removal unused = kind.find(pruned);
+      }
+      if (!parts().fitted().isEmpty()) {
+        requireFitted(pruned);
+      }
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.details());
+    }
+  }
+
+  /** Checks that what was fitted may have been, and is finite. */
+  private void requireFitted(ModelDirectory pruned) {
+    ModelConfig config = pruned.config();
+    List<String> outputs = DecoderFamilies.of(config).describe(config).outputs(pruned);
+    Set<String> left = new TreeSet<>(parts().fitted());
+    for (LinearModule module : pruned.modules()) {
+      if (left.contains(module.tensor().name()) && outputs.contains(module.name())) {
+        left.remove(module.tensor().name());
+        FiniteWeights.require(module);
+      }
+    }
+    left.forEach(
+        name ->
+            add(
+                Path.of(Provenance.FILE_NAME),
+                "fitted weights of output projections alone",
+                Printable.of(name)));
+  }
+
+  private void requireEqual(String key, Object expected) {
+    Object found = parts().value(key);
+    if (!expected.equals(found)) {
+      failures.add(
+          ErrorDetails.part(directory.resolve(Provenance.FILE_NAME), key)
+              .expected(expected.toString(), Printable.of(String.valueOf(found))));
+    }
+  }
+
+  private void requireBytes(Path file, byte[] expected, boolean packed) {
+    try {
+      Path place = directory.resolve(file);
+      byte[] found = InputFile.bytes(place);
+      int at = Arrays.mismatch(expected, packed ? PackedConfig.source(place, found) : found);
+      if (at >= 0) {
+        add(file, "what its record says of the source's", "that it differs at byte " + at);
+      }
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.details());
+    }
+  }
+
+  private void add(Path file, String expected, String found) {
+    Verifier.add(failures, directory.resolve(file), expected, found);
+  }
+}

@@ -1,0 +1,35 @@
+package io.github.wandacuda.pruning.mask;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.system.WorkerPool;
+
+/** The magnitudes of the rows of a float32 matrix whose weights are finite. */
+final class MagnitudeRows {
+  private MagnitudeRows() {}
+
+  static void read(WeightMatrix matrix, int row, float[] magnitudes) {
+    matrix.read(row, 0, magnitudes.length, magnitudes, 0);
+    for (int c = 0; c < magnitudes.length; c++) {
+      magnitudes[c] = Math.abs(magnitudes[c]);
+    }
+  }
+
+  /** Takes a row's magnitudes, which it may change. */
+  interface Body {
+    void take(int row, float[] magnitudes);
+  }
+
+  /** Reads all rows, so many at a time by a worker. */
+  static void each(WeightMatrix matrix, WorkerPool workers, int grain, Body body) {
+    workers.runRanges(
+        matrix.rows(),
+        grain,
+        (worker, from, to) -> {
+          float[] magnitudes = new float[matrix.columns()];
+          for (int row = from; row < to; row++) {
+            read(matrix, row, magnitudes);
+            body.take(row, magnitudes);
+          }
+        });
+  }
+}

@@ -1,0 +1,84 @@
+package io.github.wandacuda.pruning.mask;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.pruning.mask.TileSource.MatrixTiles;
+import io.github.wandacuda.pruning.recipe.ModuleRules;
+import io.github.wandacuda.select.SelectionArguments;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Selects the tiles of a matrix on a backend, for their masks. These are the same to the bit on
+ * every backend and for any number of threads.
+ */
+public record TileMasks(Selector selector, WorkerPool workers) {
+  /** Chooses by |W| times the column's norm in rows or groups (arXiv 2306.11695, section 3). */
+  public void wanda(
+      WeightMatrix weights, float[] norms, Sparsity sparsity, long tileBytes, MemorySegment mask) {
+    SelectionRule rule = SelectionRule.of(sparsity, weights.columns());
+    select(tiles(weights, tileBytes), weights.dtype(), norms, rule, false, mask);
+  }
+
+  /** Chooses a mask by |W|, within the whole matrix or each group. */
+  public void magnitude(
+      WeightMatrix weights, Sparsity sparsity, long tileBytes, MemorySegment mask) {
+    MatrixTiles tiles = tiles(weights, tileBytes);
+    select(tiles, weights.dtype(), null, ofMatrix(tiles, sparsity), false, mask);
+  }
+
+  private MatrixTiles tiles(WeightMatrix weights, long tileBytes) {
+    return new MatrixTiles(weights, RowTiles.of(weights, tileBytes, workers.count()));
+  }
+
+  /** Returns what is pruned; a threshold that all elements have a part in is found here. */
+  public SelectionRule rule(TileSource source, ModuleRules rules) {
+    return rules.needsThreshold()
+        ? ofMatrix(source, rules.sparsity())
+        : SelectionRule.of(rules.sparsity(), source.columns());
+  }
+
+  /**
+   * Returns a rule that looks at the whole matrix: all scores up to the one at {@code floor(count *
+   * fraction)} of the sorted ones; for a pattern, the lowest of each group.
+   */
+  SelectionRule ofMatrix(TileSource source, Sparsity sparsity) {
+    long elements = (long) source.tiles().rows() * source.columns();
+    if (elements > 0 && sparsity instanceof Sparsity.Ratio ratio) {
+      MagnitudeThreshold threshold = new MagnitudeThreshold(selector, workers, source);
+      return new SelectionRule.AtMost(threshold.at(ratio.of(elements)));
+    }
+    return SelectionRule.of(sparsity, source.columns());
+  }
+
+  /**
+   * Selects all tiles.
+   *
+   * @param norms of the columns, or null for scores that are magnitudes
+   * @param scratch whether the tiles are nobody's, so that they may be pruned where they lie
+   */
+  void select(
+      TileSource source,
+      DType dtype,
+      float[] norms,
+      SelectionRule rule,
+      boolean scratch,
+      MemorySegment mask) {
+    SelectionArguments.checkMask(source.tiles().rows(), source.columns(), mask);
+    long rowBytes = Selector.maskRowBytes(source.columns());
+    try (SelectionPlan plan = selector.prepare(dtype, source.columns(), norms, rule)) {
+      workers.run(
+          source.tiles().count(),
+          (worker, tile) -> {
+            WeightMatrix read = source.read(worker, tile);
+            int row = source.tiles().firstRow(tile);
+            MemorySegment part = mask.asSlice(row * rowBytes, read.rows() * rowBytes);
+            FiniteWeights.locate(row, () -> plan.select(read, scratch ? read : null, part));
+          });
+    }
+  }
+}

@@ -1,0 +1,31 @@
+package io.github.wandacuda.system;
+
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A job that tells when all of it is done. */
+public record Counted(Job job, Runnable done, AtomicInteger left) implements Job {
+  /**
+   * Wraps a job; {@code done} is called by whichever worker was last, never if there is no task.
+   */
+  public Counted(Job job, Runnable done) {
+    this(job, done, new AtomicInteger(job.tasks()));
+  }
+
+  @Override
+  public Object resource() {
+    return job.resource();
+  }
+
+  @Override
+  public int tasks() {
+    return job.tasks();
+  }
+
+  @Override
+  public void run(int worker, int task) {
+    job.run(worker, task);
+    if (left.decrementAndGet() == 0) {
+      done.run();
+    }
+  }
+}
