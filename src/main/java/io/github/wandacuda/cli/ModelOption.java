@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.hub.HubCache;
 import io.github.wandacuda.job.output.UnfinishedRun;
+import io.github.wandacuda.model.FamilyFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
@@ -28,12 +29,12 @@ class ModelOption {
   static ModelDirectory open(String given, Path family, OutputOptions output) {
     Path path = HubCache.find(given);
     UnfinishedRun.requireNone(path);
-    return said(ModelDirectory.open(path, family), output);
+    return said(ModelDirectory.open(path, FamilyFile.read(family)), output);
   }
 
   /** Opens the model, even if a part of it is pruned in place. */
   public ModelDirectory openAnyway(OutputOptions output) {
-    return said(ModelDirectory.open(HubCache.find(given), family()), output);
+    return said(ModelDirectory.open(HubCache.find(given), FamilyFile.read(family())), output);
   }
 
   /** Returns the file that describes the model's family, or null for none. */

@@ -237,7 +237,7 @@ final class PruneCommand extends Subcommand {
       Path written,
       Backend backend,
       ResultFiles results) {
-    try (ModelDirectory pruned = ModelDirectory.open(written, model.family())) {
+    try (ModelDirectory pruned = ModelDirectory.open(written, model.config().family())) {
       return evaluation.compared(before, measure(pruned, false, backend, results), model, written);
     }
   }

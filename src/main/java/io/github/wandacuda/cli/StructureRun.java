@@ -87,7 +87,9 @@ record StructureRun(
     Optional<Provenance> record =
         dry ? Optional.empty() : earlier.or(() -> OutputPlace.record(output));
     try (ModelDirectory smaller =
-        dry || ended.isPresent() ? job.planned() : ModelDirectory.open(output, model.family())) {
+        dry || ended.isPresent()
+            ? job.planned()
+            : ModelDirectory.open(output, model.config().family())) {
       weights.accept(smaller, record.map(job::made));
     } catch (InputException | VerificationException e) {
       if (!UnfinishedRun.isIn(whole)) {

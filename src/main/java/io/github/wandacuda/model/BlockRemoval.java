@@ -272,7 +272,7 @@ public final class BlockRemoval implements Removal {
         config.put(path + "decoder_sparse_step", 1);
       }
     }
-    Quantization.of(model.config()).ifPresent(settings -> rename(settings, kept, config));
+    model.config().quantization().ifPresent(settings -> rename(settings, kept, config));
     return config;
   }
 

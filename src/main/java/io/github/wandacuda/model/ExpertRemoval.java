@@ -94,7 +94,7 @@ public final class ExpertRemoval implements Removal {
     }
     parts.forEach(part -> part.check(experts));
     requireAll();
-    Quantization.of(model.config()).ifPresent(ExpertRemoval::requireUnnumbered);
+    model.config().quantization().ifPresent(ExpertRemoval::requireUnnumbered);
   }
 
   /**

@@ -17,6 +17,7 @@ import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
 import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
+import io.github.wandacuda.model.ModelConfig.GivenFamily;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -58,7 +59,7 @@ public final class FamilyFile {
   private final Path file;
   private final Located root;
 
-  FamilyFile(Path file) {
+  private FamilyFile(Path file) {
     this.file = file;
     root = InputFile.reading(file, this::root);
     DecoderDescription unused = describe(null);
@@ -103,12 +104,19 @@ public final class FamilyFile {
   /** What a value depends on. */
   private record Scope(ModelConfig config, int block, int expert) {}
 
-  Path file() {
-    return file;
-  }
-
-  DecoderFamily family() {
-    return new DecoderFamily("", "", config -> describe(new Scope(config, 0, 0)));
+  /**
+   * Reads a file.
+   *
+   * @param file or null, for which there is no family
+   * @throws io.github.wandacuda.error.InputException if it describes none
+   */
+  public static GivenFamily read(Path file) {
+    if (file == null) {
+      return null;
+    }
+    FamilyFile read = new FamilyFile(file);
+    return new GivenFamily(
+        file, new DecoderFamily("", "", config -> read.describe(new Scope(config, 0, 0))));
   }
 
   private DecoderDescription describe(Scope scope) {

@@ -51,7 +51,7 @@ public final class LinearModules {
    * their names.
    */
   public static List<LinearModule> of(ModelConfig config, Checkpoint checkpoint) {
-    Optional<Quantization> quantization = Quantization.of(config);
+    Optional<Quantization> quantization = config.quantization();
     Function<NamePatterns.Search, List<LinearModule>> work =
         search -> find(config, checkpoint, new QuantizedTensors(quantization, checkpoint, search));
     return quantization.isEmpty()

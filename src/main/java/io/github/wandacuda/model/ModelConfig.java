@@ -27,9 +27,12 @@ import java.util.function.Predicate;
  *
  * @param root its content, an object; of a packed model that of its source
  * @param packed whether it says that the model's weights are packed
- * @param family describes the model's family, or null for that of the model type
+ * @param family the family that a file describes, or null for that of the model type
  */
-public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile family) {
+public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily family) {
+  /** A family that the program doesn't know, as a user's file describes it. */
+  public record GivenFamily(Path file, DecoderFamily family) {}
+
   private static final String AGAIN = "take config.json again from where the model came from";
 
   /** What works for a model whose forward pass isn't known, for a failure's hint. */
@@ -102,7 +105,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
         file, JsonTree.made(new String(json, StandardCharsets.UTF_8)), packed, family);
   }
 
-  ModelConfig of(FamilyFile described) {
+  ModelConfig of(GivenFamily described) {
     return new ModelConfig(file, root, packed, described);
   }
 
@@ -231,6 +234,11 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
     return number;
   }
 
+  /** Returns what is said of how the weights are quantized, or nothing if nothing is. */
+  Optional<Quantization> quantization() {
+    return Quantization.of(file, List.of(root, decoder().root));
+  }
+
   /**
    * Checks that the weights are stored as numbers that a forward pass computes with, or quantized
    * in a format that it reads.
@@ -238,7 +246,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, FamilyFile f
    * @throws InputException if the model says that they are stored otherwise
    */
   public void requireRead() {
-    Quantization.of(this)
+    quantization()
         .filter(quantization -> !quantization.isRead())
         .ifPresent(
             quantization -> {

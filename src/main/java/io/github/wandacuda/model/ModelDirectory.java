@@ -36,14 +36,14 @@ public record ModelDirectory(
   /**
    * Opens a model directory whose family a file may describe.
    *
-   * @param family the file, or null for the family that the config names
+   * @param family the family, or null for the one that the config names
    * @throws io.github.wandacuda.error.InputException if a file is missing or isn't what it should
    *     be
    */
-  public static ModelDirectory open(Path path, Path family) {
+  public static ModelDirectory open(Path path, ModelConfig.GivenFamily family) {
     ModelConfig config = ModelConfig.read(path);
     if (family != null) {
-      config = config.of(new FamilyFile(family));
+      config = config.of(family);
     }
     Checkpoint checkpoint =
         Checkpoint.open(path, config.packed() ? PackedShard::unpacked : PackedShard::requireDense);

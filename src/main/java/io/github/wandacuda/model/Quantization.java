@@ -43,21 +43,27 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
   private static final List<String> LISTS =
       List.of("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules");
 
-  /** Returns what is said, or nothing if nothing is. */
-  static Optional<Quantization> of(ModelConfig config) {
-    for (ModelConfig each : List.of(config, config.decoder())) {
+  /**
+   * Returns what is said, or nothing if nothing is.
+   *
+   * @param config the model's config
+   * @param objects of it that may say it, the model's own and its decoder's
+   */
+  static Optional<Quantization> of(Path config, List<JsonNode> objects) {
+    for (JsonNode each : objects) {
       for (String key : KEYS) {
-        JsonNode settings = each.root().path(key);
+        JsonNode settings = each.path(key);
         if (settings.isObject()) {
           String method = settings.path("quant_method").asText("").toLowerCase(Locale.ROOT);
-          return Optional.of(new Quantization(config.file(), key, settings, method));
+          return Optional.of(new Quantization(config, key, settings, method));
         }
         if (!settings.isMissingNode() && !settings.isNull()) {
-          throw config.wrong(key, "an object", settings);
+          throw ErrorDetails.part(config, key)
+              .wrong("an object", Printable.of(settings.toString()));
         }
       }
     }
-    Path other = config.file().resolveSibling("hf_quant_config.json");
+    Path other = config.resolveSibling("hf_quant_config.json");
     try {
       JsonNode settings = JsonTree.object(other, null).path("quantization");
       return Optional.of(new Quantization(other, "quantization", settings, MODELOPT));

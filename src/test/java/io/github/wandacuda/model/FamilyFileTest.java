@@ -100,7 +100,7 @@ class FamilyFileTest {
 
   private static double perplexity(Path model, Path family) {
     List<int[]> tokens = TestData.tokens(model.resolveSibling("tokens.json"));
-    try (ModelDirectory opened = ModelDirectory.open(model, family);
+    try (ModelDirectory opened = ModelDirectory.open(model, FamilyFile.read(family));
         Backend scalar = ScalarCpu.open(2);
         Decoder decoder = DecoderFamilies.open(opened, scalar.operations())) {
       return Perplexity.of(decoder, tokens, Progress.NONE);
@@ -249,7 +249,7 @@ class FamilyFileTest {
   void everyTensorsShapeIsChecked() throws IOException {
     Path family =
         file(page().replace("q_norm\", \"size\": \"head_dim\"", "q_norm\", \"size\": 15"));
-    try (ModelDirectory opened = ModelDirectory.open(QWEN3, family);
+    try (ModelDirectory opened = ModelDirectory.open(QWEN3, FamilyFile.read(family));
         Backend scalar = ScalarCpu.open(1)) {
       assertThatThrownBy(() -> DecoderFamilies.open(opened, scalar.operations()))
           .isInstanceOf(InputException.class)
@@ -268,7 +268,7 @@ class FamilyFileTest {
   }
 
   private static Map<String, String> digests(Path family) {
-    try (ModelDirectory opened = ModelDirectory.open(QWEN3, family)) {
+    try (ModelDirectory opened = ModelDirectory.open(QWEN3, FamilyFile.read(family))) {
       return SourceDigest.byFile(opened);
     }
   }

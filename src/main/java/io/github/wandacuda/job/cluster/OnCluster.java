@@ -12,6 +12,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.FamilyFile;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.OnFailure;
 import java.io.File;
@@ -153,7 +154,8 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
     /** Opens it in another process, where its path has to lead to the same model. */
     public ModelDirectory open() {
       ModelDirectory directory =
-          ModelDirectory.open(Path.of(path), family == null ? null : Path.of(family));
+          ModelDirectory.open(
+              Path.of(path), FamilyFile.read(family == null ? null : Path.of(family)));
       return OnFailure.close(directory::close, () -> checked(directory));
     }
 

@@ -45,7 +45,7 @@ final class ZeroMasks implements ModuleMasks {
    */
   static ZeroMasks open(Path directory, ModelDirectory model) {
     UnfinishedRun.requireNone(directory);
-    ZeroMasks masks = new ZeroMasks(ModelDirectory.open(directory, model.family()));
+    ZeroMasks masks = new ZeroMasks(ModelDirectory.open(directory, model.config().family()));
     OnFailure.run(masks::close, () -> masks.check(model));
     return masks;
   }

@@ -158,7 +158,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
 
   /** Checks that the config of the smaller model says what its tensors are. */
   private void requireDescribed(Set<Structure> kinds) {
-    try (ModelDirectory pruned = ModelDirectory.open(directory, dense.family())) {
+    try (ModelDirectory pruned = ModelDirectory.open(directory, dense.config().family())) {
       for (Structure kind : kinds) {
         Removal unused = kind.find(pruned);
       }
