@@ -1,8 +1,8 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.checkpoint.NamePatterns;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.model.NamePatterns;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;

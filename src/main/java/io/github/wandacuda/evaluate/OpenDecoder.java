@@ -2,9 +2,9 @@ package io.github.wandacuda.evaluate;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.system.OnFailure;
 
 /** A decoder that generates, with its weights in memory. */

@@ -40,7 +40,7 @@ public record BlockDescription(
     return Stream.concat(Stream.of(attention.output()), mlp.outputs());
   }
 
-  Stream<NormDescription> norms() {
+  public Stream<NormDescription> norms() {
     Stream<NormDescription> around =
         Stream.of(attentionNorms, mlpNorms)
             .flatMap(norms -> Stream.of(norms.before, norms.after, norms.sum));
@@ -61,7 +61,7 @@ public record BlockDescription(
       boolean normedResidual,
       float factor) {
     /** Returns norms of a branch that is added as it is. */
-    BranchNorms(
+    public BranchNorms(
         NormDescription before, NormDescription after, NormDescription sum, boolean normed) {
       this(before, after, sum, normed, 1);
     }
@@ -72,7 +72,7 @@ public record BlockDescription(
     }
 
     /** Returns a norm on the input alone. */
-    static BranchNorms before(NormDescription norm) {
+    public static BranchNorms before(NormDescription norm) {
       return new BranchNorms(norm, null, null, false);
     }
   }
@@ -198,7 +198,7 @@ public record BlockDescription(
     }
 
     /** Returns the features of a head's key that aren't rotated. */
-    int plain() {
+    public int plain() {
       return expand.rows() / heads - valueSize;
     }
 
@@ -264,12 +264,12 @@ public record BlockDescription(
       return keyHeads * keySize;
     }
 
-    int valueWidth() {
+    public int valueWidth() {
       return output.columns();
     }
 
     /** Returns the features of queries, keys and values together. */
-    int channels() {
+    public int channels() {
       return 2 * keyWidth() + valueWidth();
     }
 
@@ -300,31 +300,31 @@ public record BlockDescription(
   public record Scores(
       float scale, float softcap, int window, int chunk, PositionTable keyBias, String sinks) {
     /** Returns scores that are multiplied by a scale, and nothing else. */
-    static Scores scaled(double scale) {
+    public static Scores scaled(double scale) {
       return new Scores((float) scale, 0, 0, 0, null, null);
     }
 
     /** Returns scores that are divided by the root of the head's size, and nothing else. */
-    static Scores plain(Heads heads) {
+    public static Scores plain(Heads heads) {
       return scaled(1 / Math.sqrt(heads.size()));
     }
 
-    Scores biased(PositionTable bias) {
+    public Scores biased(PositionTable bias) {
       return new Scores(scale, softcap, window, chunk, bias, sinks);
     }
 
     /** Returns the same with a bound of the scaled scores, or 0 for none. */
-    Scores capped(float bound) {
+    public Scores capped(float bound) {
       return new Scores(scale, bound, window, chunk, keyBias, sinks);
     }
 
     /** Returns the same where a token sees only some keys. */
-    Scores seeing(int lastKeys, int ownChunk) {
+    public Scores seeing(int lastKeys, int ownChunk) {
       return new Scores(scale, softcap, lastKeys, ownChunk, keyBias, sinks);
     }
 
     /** Returns the same with sinks, or without if their name is null. */
-    Scores sunk(String name) {
+    public Scores sunk(String name) {
       return new Scores(scale, softcap, window, chunk, keyBias, name);
     }
   }
@@ -342,12 +342,12 @@ public record BlockDescription(
   public record ProjectionDescription(
       List<LinearDescription> linears, List<Columns> columns, boolean gated) {
     /** Describes an output of all queries, then all keys, then all values. */
-    static ProjectionDescription sideBySide(LinearDescription linear, Heads heads) {
+    public static ProjectionDescription sideBySide(LinearDescription linear, Heads heads) {
       return fused(linear, heads.queryWidth(), heads.keyValueWidth(), 0);
     }
 
     /** Describes an output in which each key and value head follows the queries that share it. */
-    static ProjectionDescription byGroup(LinearDescription linear, Heads heads) {
+    public static ProjectionDescription byGroup(LinearDescription linear, Heads heads) {
       int queries = heads.queryWidth() / heads.keyValueHeads();
       return fused(linear, queries, heads.size(), queries + 2 * heads.size());
     }
@@ -401,7 +401,7 @@ public record BlockDescription(
       LinearDescription down)
       implements MlpDescription {
     /** Describes one whose activation has no tensors, and that has the gate's rows first. */
-    DenseMlp(
+    public DenseMlp(
         List<LinearDescription> inputs,
         boolean gated,
         Elementwise activation,

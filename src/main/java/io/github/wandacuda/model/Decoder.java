@@ -133,7 +133,7 @@ public final class Decoder implements AutoCloseable {
   }
 
   /** Takes the same decoder on other devices, which are closed with this one. */
-  void add(List<Decoder> copies) {
+  public void add(List<Decoder> copies) {
     others.addAll(copies);
     loaders = new Workers(1 + others.size());
   }

@@ -9,7 +9,7 @@ import java.util.List;
  */
 public record DecoderShape(int blocks, int hiddenSize, int vocabulary, int maximumLength) {
   /** Reads the others by their usual keys; {@code blocks} has those of the number of blocks. */
-  static DecoderShape of(ModelConfig config, int hidden, int positions, String... blocks) {
+  public static DecoderShape of(ModelConfig config, int hidden, int positions, String... blocks) {
     return new DecoderShape(
         config.positive(List.of(blocks)), hidden, config.positive("vocab_size"), positions);
   }

@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.WeightsAhead;
+import io.github.wandacuda.model.quantized.QuantizedModule;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -24,7 +25,7 @@ import java.util.stream.LongStream;
  * @param quantized modules whose weights are quantized, by their full names
  * @param read tensors that were read already, by their full names
  */
-record DecoderTensors(
+public record DecoderTensors(
     Checkpoint checkpoint,
     String prefix,
     Map<String, QuantizedModule> quantized,
@@ -36,7 +37,7 @@ record DecoderTensors(
    * Finds a model's prefix, of those that a description has: by the embedding, which every
    * checkpoint has.
    */
-  static DecoderTensors of(ModelDirectory model, DecoderDescription decoder) {
+  public static DecoderTensors of(ModelDirectory model, DecoderDescription decoder) {
     Checkpoint checkpoint = model.checkpoint();
     String prefix =
         decoder.prefixes().stream()
@@ -51,7 +52,7 @@ record DecoderTensors(
   }
 
   /** Returns a name with the prefix, as in the checkpoint. */
-  String fullName(String name) {
+  public String fullName(String name) {
     return prefix + name;
   }
 
@@ -60,7 +61,7 @@ record DecoderTensors(
   }
 
   /** Returns a linear module's full name. */
-  String require(LinearDescription linear) {
+  public String require(LinearDescription linear) {
     boolean transposed = linear.transposed();
     Optional<QuantizedModule> codes = quantized(linear);
     if (codes.isPresent()) {
@@ -88,12 +89,12 @@ record DecoderTensors(
   }
 
   /** Returns how a linear module's weight is quantized, if it is. */
-  Optional<QuantizedModule> quantized(LinearDescription linear) {
+  public Optional<QuantizedModule> quantized(LinearDescription linear) {
     return Optional.ofNullable(quantized.get(fullName(linear.name())));
   }
 
   /** Checks what a norm is stored as, unless each head has its own. */
-  void require(NormDescription norm) {
+  public void require(NormDescription norm) {
     if (norm.affine() && norm.gains() == 0) {
       var unused = entry(fullName(norm.name()) + WEIGHT, norm.size());
       if (norm.kind() == NormDescription.Kind.LAYER) {

@@ -9,6 +9,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.quantized.QuantizedModule;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

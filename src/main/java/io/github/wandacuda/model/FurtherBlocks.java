@@ -14,11 +14,11 @@ import java.util.TreeMap;
  *
  * @param first the number of the first one that follows the decoder's
  */
-record FurtherBlocks(int first, int end) {
+public record FurtherBlocks(int first, int end) {
   private static final List<String> COUNTS =
       List.of("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers");
 
-  static FurtherBlocks of(ModelConfig config, Checkpoint checkpoint) {
+  public static FurtherBlocks of(ModelConfig config, Checkpoint checkpoint) {
     JsonNode root = config.decoder().root();
     int blocks = root.path("num_hidden_layers").asInt(Integer.MAX_VALUE);
     int said = COUNTS.stream().mapToInt(key -> root.path(key).asInt(0)).max().orElse(0);
@@ -36,7 +36,7 @@ record FurtherBlocks(int first, int end) {
   }
 
   /** Returns what a config without them has in the place of their numbers, by the keys' paths. */
-  static Map<String, Object> none(ModelConfig config) {
+  public static Map<String, Object> none(ModelConfig config) {
     Map<String, Object> none = new TreeMap<>();
     COUNTS.forEach(key -> config.values(key).keySet().forEach(path -> none.put(path, 0)));
     none.keySet().removeIf(path -> config.root().at("/" + path.replace('.', '/')).asInt(0) == 0);
@@ -44,7 +44,7 @@ record FurtherBlocks(int first, int end) {
   }
 
   /** Returns whether a tensor is in one of them, by its name. */
-  boolean have(String name) {
+  public boolean have(String name) {
     int block = LinearModules.block(name).orElse(-1);
     return LinearModules.hasPart(name, "mtp") || (block >= first && block < end);
   }

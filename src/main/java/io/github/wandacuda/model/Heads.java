@@ -8,13 +8,13 @@ import java.util.List;
  * @param keyValueHeads number of key heads and of value heads, a divisor of {@code queries}
  * @param size features of a head
  */
-record Heads(int queries, int keyValueHeads, int size) {
+public record Heads(int queries, int keyValueHeads, int size) {
   /**
    * Reads {@code num_attention_heads}, {@code num_key_value_heads} and {@code head_dim}.
    *
    * @param otherwise features of a head if the config doesn't say; 0 for hidden size / heads
    */
-  static Heads of(ModelConfig config, int hidden, int otherwise) {
+  public static Heads of(ModelConfig config, int hidden, int otherwise) {
     int heads = config.positive("num_attention_heads");
     Heads all = new Heads(heads, heads, 1);
     int shared = all.grouped(config, List.of("num_key_value_heads")).keyValueHeads;
@@ -29,7 +29,7 @@ record Heads(int queries, int keyValueHeads, int size) {
    *
    * @param keys keys of the number; the first one that is present counts
    */
-  static Heads sharing(ModelConfig config, int hidden, List<String> keys) {
+  public static Heads sharing(ModelConfig config, int hidden, List<String> keys) {
     int heads = config.positive(keys);
     if (hidden % heads != 0) {
       throw config.wrong(keys.get(0), "a divisor of the hidden size " + hidden);
@@ -43,7 +43,7 @@ record Heads(int queries, int keyValueHeads, int size) {
    * @param keys keys of the number, of which the first one that is present counts; without one
    *     there are as many as query heads
    */
-  Heads grouped(ModelConfig config, List<String> keys) {
+  public Heads grouped(ModelConfig config, List<String> keys) {
     boolean given = keys.stream().anyMatch(key -> config.find(key).isPresent());
     int shared = given ? config.positive(keys) : queries;
     if (queries % shared != 0) {

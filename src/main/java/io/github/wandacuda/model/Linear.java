@@ -10,7 +10,7 @@ import java.util.Optional;
 /**
  * A linear module on the device: its weight, which pruning replaces, and its bias if it has one.
  */
-final class Linear {
+public final class Linear {
   private final Operations operations;
   private final String module;
   private final Tensor bias;

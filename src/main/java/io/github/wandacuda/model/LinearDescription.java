@@ -5,7 +5,8 @@ package io.github.wandacuda.model;
  *
  * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
  */
-record LinearDescription(String name, int rows, int columns, boolean bias, boolean transposed) {
+public record LinearDescription(
+    String name, int rows, int columns, boolean bias, boolean transposed) {
   /**
    * Describes one that is stored as [out, in].
    *

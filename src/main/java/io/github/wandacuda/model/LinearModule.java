@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.model.quantized.QuantizedModule;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;

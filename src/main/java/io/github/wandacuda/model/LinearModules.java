@@ -1,8 +1,12 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.NamePatterns;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.model.quantized.Quantization;
+import io.github.wandacuda.model.quantized.QuantizedModule;
+import io.github.wandacuda.model.quantized.QuantizedTensors;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -100,7 +104,7 @@ public final class LinearModules {
   }
 
   /** Returns whether a name is of a tower beside the decoder. */
-  static boolean isOfOtherTower(String name) {
+  public static boolean isOfOtherTower(String name) {
     return OTHER_TOWER.matcher(name).find();
   }
 

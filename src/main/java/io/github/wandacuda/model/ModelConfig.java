@@ -9,6 +9,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.model.quantized.Quantization;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -42,7 +43,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   public static final String FILE_NAME = SideFiles.CONFIG;
 
   /** Far beyond any model's sizes, and small enough that the sum of a few fits into an int. */
-  static final int MOST = 1 << 27;
+  public static final int MOST = 1 << 27;
 
   /** Makes the config of a model that isn't packed. */
   public ModelConfig(Path file, JsonNode root) {
@@ -82,7 +83,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
    * Returns the values of a key that aren't null, in the config and in its {@code text_config}, by
    * the key's path: the names of the objects that it is in come before it, with dots.
    */
-  Map<String, JsonNode> values(String key) {
+  public Map<String, JsonNode> values(String key) {
     Map<String, JsonNode> values = new TreeMap<>();
     values.put(key, root.path(key));
     values.put("text_config." + key, root.path("text_config").path(key));
@@ -91,7 +92,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   }
 
   /** Returns the same config with the values of an object in JSON for keys that it lacks. */
-  ModelConfig having(String defaults) {
+  public ModelConfig having(String defaults) {
     ObjectNode all = root.deepCopy();
     JsonTree.made(defaults)
         .properties()
@@ -100,7 +101,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   }
 
   /** Returns another config of the same family. */
-  ModelConfig with(byte[] json) {
+  public ModelConfig with(byte[] json) {
     return new ModelConfig(
         file, JsonTree.made(new String(json, StandardCharsets.UTF_8)), packed, family);
   }
@@ -235,7 +236,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   }
 
   /** Returns what is said of how the weights are quantized, or nothing if nothing is. */
-  Optional<Quantization> quantization() {
+  public Optional<Quantization> quantization() {
     return Quantization.of(file, List.of(root, decoder().root));
   }
 
@@ -255,7 +256,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   }
 
   /** Returns the failure of the value that a key has, which the forward pass doesn't compute. */
-  InputException notComputed(String key, String expected) {
+  public InputException notComputed(String key, String expected) {
     return notComputed(key, expected, root.path(key));
   }
 
@@ -267,7 +268,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     return new InputException(wrong(key, expected, found).details().hint(WITHOUT_A_PASS));
   }
 
-  InputException wrong(String key, String expected) {
+  public InputException wrong(String key, String expected) {
     return wrong(key, expected, root.path(key));
   }
 

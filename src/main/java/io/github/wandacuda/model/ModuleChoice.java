@@ -1,9 +1,10 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.checkpoint.NamePatterns;
+import io.github.wandacuda.checkpoint.NamePatterns.Search;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.model.NamePatterns.Search;
 import java.io.Serializable;
 import java.util.List;
 import java.util.function.Predicate;

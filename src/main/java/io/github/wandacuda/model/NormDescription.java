@@ -11,15 +11,15 @@ package io.github.wandacuda.model;
  * @param gains how many gains there are, which rows take in turn, where each head has its own; 0
  *     where all rows have the same
  */
-record NormDescription(
+public record NormDescription(
     Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset, int gains) {
   /** Describes one with the same gain for all rows. */
-  NormDescription(
+  public NormDescription(
       Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset) {
     this(kind, name, size, epsilon, affine, gainOffset, 0);
   }
 
-  enum Kind {
+  public enum Kind {
     /** By its root mean square (Zhang and Sennrich, arXiv 1910.07467). */
     RMS,
     /** By its mean and its standard deviation (Ba et al., arXiv 1607.06450). */

@@ -2,7 +2,7 @@ package io.github.wandacuda.model;
 
 /** Numbers that depend on positions alone, such as a rotary embedding's cosines. */
 @FunctionalInterface
-interface PositionTable {
+public interface PositionTable {
   /**
    * Returns the table.
    *

@@ -16,7 +16,7 @@ import java.util.function.IntUnaryOperator;
  * @param cosines [positions, pairs]
  * @param sines as {@code cosines}
  */
-record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
+public record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
   /**
    * How a sequence's positions turn.
    *
@@ -24,10 +24,10 @@ record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
    * @param factor of cosines and sines
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
-  record Turns(float[] frequencies, float factor) {}
+  public record Turns(float[] frequencies, float factor) {}
 
   /** Describes one that turns all sequences alike. */
-  static Rotary fixed(RotaryPairs pairs, Turns turns) {
+  public static Rotary fixed(RotaryPairs pairs, Turns turns) {
     return byLength(pairs, length -> 0, length -> turns);
   }
 
@@ -37,7 +37,8 @@ record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
    * @param kind a number that is the same for lengths with the same turns
    * @param turns of a sequence of a length
    */
-  static Rotary byLength(RotaryPairs pairs, IntUnaryOperator kind, IntFunction<Turns> turns) {
+  public static Rotary byLength(
+      RotaryPairs pairs, IntUnaryOperator kind, IntFunction<Turns> turns) {
     return new Rotary(pairs, new Table(kind, turns, Math::cos), new Table(kind, turns, Math::sin));
   }
 
@@ -47,7 +48,7 @@ record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
    * @param headSize features of a head, an even number
    * @param factor of each position
    */
-  static Rotary scaling(int headSize, IntToDoubleFunction factor) {
+  public static Rotary scaling(int headSize, IntToDoubleFunction factor) {
     int pairs = headSize / 2;
     return new Rotary(
         RotaryPairs.halves(headSize),

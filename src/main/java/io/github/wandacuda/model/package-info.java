@@ -1,6 +1,6 @@
 /**
  * A model directory: its {@code config.json}, its linear modules, which are found by their names,
- * what a decoder is made of, the same for all families, the families whose forward pass is known,
- * each as a description, and the one decoder that runs every description, block by block.
+ * what a decoder is made of, the same for all families, and the one decoder that runs every
+ * description, block by block.
  */
 package io.github.wandacuda.model;

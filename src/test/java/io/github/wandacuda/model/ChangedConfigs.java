@@ -9,6 +9,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.List;

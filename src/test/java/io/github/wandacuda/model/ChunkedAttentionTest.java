@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.family.LlamaStyle;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;

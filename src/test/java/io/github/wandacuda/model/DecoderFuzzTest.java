@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.Fuzzing;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;

@@ -2,7 +2,7 @@ package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.model.removal.StructurePlan;
 import io.github.wandacuda.pruning.recipe.Structure;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.checkpoint.NamePatterns;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.pruning.recipe.ModuleRules;
 import io.github.wandacuda.pruning.recipe.PruningRules;
 import io.github.wandacuda.pruning.recipe.Unreached;

@@ -29,7 +29,7 @@ import io.github.wandacuda.job.verify.EarlierOutput;
 import io.github.wandacuda.job.verify.OutputCheck;
 import io.github.wandacuda.job.verify.TensorDigest;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.model.removal.StructurePlan;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.SpaceCheck;
 import io.github.wandacuda.system.Workers;

@@ -7,7 +7,7 @@ import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.StructurePlan;
+import io.github.wandacuda.model.removal.StructurePlan;
 import io.github.wandacuda.pruning.recipe.MethodKey;
 import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.pruning.recipe.Structure.Update;

@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
  * #PENDING} columns: in between only their diagonals are kept up to date, and a row is when it is
  * needed. Of both the upper half is held, row by row from the diagonal on.
  */
-public final class ColumnElimination {
+final class ColumnElimination {
   private static final int PENDING = 32;
   private static final int ROWS = 16;
 

@@ -1,9 +1,9 @@
 package io.github.wandacuda.pruning.recipe;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.checkpoint.NamePatterns;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.NamePatterns;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.pruning.recipe;
 
+import io.github.wandacuda.checkpoint.NamePatterns;
+import io.github.wandacuda.checkpoint.NamePatterns.Search;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.model.NamePatterns;
-import io.github.wandacuda.model.NamePatterns.Search;
 import io.github.wandacuda.pruning.recipe.Structure.Parts;
 import java.nio.file.Path;
 import java.util.HashSet;

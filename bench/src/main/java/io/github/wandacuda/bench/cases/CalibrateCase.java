@@ -7,8 +7,8 @@ import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import java.nio.file.Path;
 import java.util.List;
 

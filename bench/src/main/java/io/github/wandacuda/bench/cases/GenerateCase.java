@@ -10,9 +10,9 @@ import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.PackedSpeed;
 import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.WeightKeeping;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import java.nio.file.Path;
 
 /** Generates tokens after a prompt, in a model of random BF16 weights. */

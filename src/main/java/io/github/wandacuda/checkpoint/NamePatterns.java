@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
@@ -73,18 +73,18 @@ public final class NamePatterns {
   public static final class Search {
     private volatile boolean givenUp;
 
-    Search() {}
+    public Search() {}
 
     /** Returns whether a pattern is found anywhere in a name. */
     public boolean finds(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).find();
     }
 
-    boolean begins(Pattern pattern, String name) {
+    public boolean begins(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).lookingAt();
     }
 
-    boolean matches(Pattern pattern, String name) {
+    public boolean matches(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).matches();
     }
   }

@@ -1,6 +1,6 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
-import static io.github.wandacuda.model.LlamaStyle.in;
+import static io.github.wandacuda.model.family.LlamaStyle.in;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.forward.Elementwise;
@@ -13,8 +13,12 @@ import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.BlockDescription.SharedExpert;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.NormDescription;
 import io.github.wandacuda.model.NormDescription.Kind;
-import io.github.wandacuda.model.RotaryFrequencies.Defaults;
+import io.github.wandacuda.model.Rotary;
+import io.github.wandacuda.model.family.RotaryFrequencies.Defaults;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;

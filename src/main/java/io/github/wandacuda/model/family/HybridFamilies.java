@@ -1,8 +1,11 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
-import static io.github.wandacuda.model.LlamaStyle.in;
+import static io.github.wandacuda.model.family.LlamaStyle.in;
 
 import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.NormDescription;
 import io.github.wandacuda.model.NormDescription.Kind;
 import java.util.List;
 import java.util.function.IntPredicate;

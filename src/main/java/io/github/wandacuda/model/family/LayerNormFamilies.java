@@ -1,14 +1,25 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.BranchNorms;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
 import io.github.wandacuda.model.BlockDescription.ProjectionDescription;
 import io.github.wandacuda.model.BlockDescription.Scores;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.EmbeddingDescription;
 import io.github.wandacuda.model.EmbeddingDescription.Positions;
+import io.github.wandacuda.model.HeadDescription;
+import io.github.wandacuda.model.Heads;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.NormDescription;
+import io.github.wandacuda.model.PositionTable;
+import io.github.wandacuda.model.Rotary;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;

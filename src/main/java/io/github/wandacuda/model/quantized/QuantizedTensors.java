@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.quantized;
 
 import static io.github.wandacuda.system.LittleEndian.INT;
 import static io.github.wandacuda.system.LittleEndian.LONG;
@@ -8,12 +8,13 @@ import io.github.wandacuda.NumberFormat;
 import io.github.wandacuda.QuantizedMatrix.Codes;
 import io.github.wandacuda.QuantizedMatrix.Scales;
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.NamePatterns;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.model.QuantizedModule.Coding;
-import io.github.wandacuda.model.QuantizedModule.Layout;
+import io.github.wandacuda.model.quantized.QuantizedModule.Coding;
+import io.github.wandacuda.model.quantized.QuantizedModule.Layout;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -33,7 +34,7 @@ import java.util.stream.Stream;
  * fbgemm and compressed-tensors store it; MXFP4 as gpt-oss and compressed-tensors do, and NVFP4;
  * whole numbers of 8 bits or packed, of compressed-tensors; GPTQ and AWQ.
  */
-record QuantizedTensors(
+public record QuantizedTensors(
     Optional<Quantization> config, Checkpoint checkpoint, NamePatterns.Search search) {
   /** Columns of a scale, as the OCP specification of microscaling formats has them. */
   private static final int MX_GROUP = 32;
@@ -56,7 +57,7 @@ record QuantizedTensors(
    * @param transposed whether a matrix of its codes would be [in, out]
    * @throws InputException if tensors are missing, or don't fit each other or the config
    */
-  Optional<QuantizedModule> find(String name, boolean transposed) {
+  public Optional<QuantizedModule> find(String name, boolean transposed) {
     List<Checkpoint.Entry> stored =
         CODES.stream().flatMap(suffix -> checkpoint.find(name + suffix).stream()).toList();
     if (stored.size() > 1) {
@@ -171,7 +172,7 @@ record QuantizedTensors(
       info = codes.info();
     }
 
-    QuantizedModule find() {
+    public QuantizedModule find() {
       String method = settings.method();
       List<String> endings =
           switch (method) {

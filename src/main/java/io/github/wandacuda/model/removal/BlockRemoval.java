@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.removal;
 
 import com.fasterxml.jackson.core.JsonPointer;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -9,6 +9,18 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.DecoderTensors;
+import io.github.wandacuda.model.FurtherBlocks;
+import io.github.wandacuda.model.LinearModules;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.PositionTable;
+import io.github.wandacuda.model.Rotary;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.quantized.Quantization;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;

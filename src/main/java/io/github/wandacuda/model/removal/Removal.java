@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.removal;
 
 import java.util.List;
 import java.util.Map;

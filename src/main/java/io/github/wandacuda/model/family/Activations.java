@@ -1,6 +1,7 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.model.ModelConfig;
 import java.util.Map;
 import java.util.TreeSet;
 

@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.removal;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
@@ -8,6 +8,10 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.model.FurtherBlocks;
+import io.github.wandacuda.model.LinearModules;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.quantized.Quantization;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -12,12 +12,19 @@ import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.io.JsonTree.Located;
+import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.DeltaNetDescription;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
 import io.github.wandacuda.model.BlockDescription.Experts;
 import io.github.wandacuda.model.BlockDescription.LatentDescription;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.Heads;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelConfig.GivenFamily;
+import io.github.wandacuda.model.Rotary;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -274,7 +281,8 @@ public final class FamilyFile {
 
   private static Map<String, JsonNode> definitions() {
     Map<String, JsonNode> definitions = new HashMap<>();
-    try (InputStream in = FamilyFile.class.getResourceAsStream("family.schema.json")) {
+    try (InputStream in =
+        FamilyFile.class.getResourceAsStream("/io/github/wandacuda/model/family.schema.json")) {
       for (Map.Entry<String, JsonNode> each : JsonTree.read(in).path("$defs").properties()) {
         definitions.put(each.getKey(), each.getValue());
         for (JsonNode kind : each.getValue().path("anyOf")) {

@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.removal;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
@@ -10,6 +10,9 @@ import io.github.wandacuda.checkpoint.SlicedTensor;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.model.LinearModules;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -1,7 +1,8 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.removal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -1,7 +1,8 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.BranchNorms;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
@@ -9,7 +10,16 @@ import io.github.wandacuda.model.BlockDescription.MixerDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.BlockDescription.ProjectionDescription;
 import io.github.wandacuda.model.BlockDescription.Scores;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.EmbeddingDescription;
+import io.github.wandacuda.model.HeadDescription;
+import io.github.wandacuda.model.Heads;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.NormDescription;
 import io.github.wandacuda.model.NormDescription.Kind;
+import io.github.wandacuda.model.Rotary;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
@@ -21,7 +31,7 @@ import java.util.function.IntUnaryOperator;
  * up(m))} with {@code m = rmsNorm(x)}, and the names of their tensors (Touvron et al., arXiv
  * 2302.13971, section 2.2). A family sets what differs.
  */
-final class LlamaStyle {
+public final class LlamaStyle {
   /** LLaMA's norms, one before each branch. */
   static final BlockNorms BEFORE =
       new BlockNorms("input_layernorm", null, "post_attention_layernorm", null);
@@ -137,7 +147,7 @@ final class LlamaStyle {
   IntUnaryOperator window = block -> 0;
 
   /** Tokens of a chunk, of which a block's tokens see their own alone, or 0 for all. */
-  IntUnaryOperator chunk = block -> 0;
+  public IntUnaryOperator chunk = block -> 0;
 
   /** A block's scores but for their window. */
   Scores scores;
@@ -162,11 +172,12 @@ final class LlamaStyle {
    * @param defaultHeadSize features of a head if the config doesn't say; 0 for hidden size / heads
    * @param defaultEpsilon the norms' epsilon if the config has none
    */
-  LlamaStyle(ModelConfig config, int defaultHeadSize, double defaultEpsilon) {
+  public LlamaStyle(ModelConfig config, int defaultHeadSize, double defaultEpsilon) {
     this(config, defaultHeadSize, "rms_norm_eps", defaultEpsilon);
   }
 
-  LlamaStyle(ModelConfig config, int defaultHeadSize, String epsilonKey, double defaultEpsilon) {
+  public LlamaStyle(
+      ModelConfig config, int defaultHeadSize, String epsilonKey, double defaultEpsilon) {
     this.config = config;
     hidden = config.positive("hidden_size");
     epsilon = (float) config.number(epsilonKey, defaultEpsilon);
@@ -238,7 +249,7 @@ final class LlamaStyle {
         config, new RotaryPairs(heads.size(), 0, interleaved), defaults, layers, scaled);
   }
 
-  DecoderDescription decoder() {
+  public DecoderDescription decoder() {
     DecoderShape shape =
         DecoderShape.of(
             config,

@@ -1,6 +1,6 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
-import static io.github.wandacuda.model.LlamaStyle.in;
+import static io.github.wandacuda.model.family.LlamaStyle.in;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.forward.Activation;
@@ -8,7 +8,9 @@ import io.github.wandacuda.forward.RoutingRule;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.BlockDescription.Scores;
 import io.github.wandacuda.model.BlockDescription.SharedExpert;
-import io.github.wandacuda.model.RotaryFrequencies.Defaults;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.family.RotaryFrequencies.Defaults;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.function.Function;

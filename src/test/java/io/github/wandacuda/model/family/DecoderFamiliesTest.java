@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -8,6 +8,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;

@@ -1,10 +1,18 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Suggestion;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.LinearModules;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.WeightKeeping;
 import io.github.wandacuda.system.OnFailure;
 import java.util.ArrayList;
 import java.util.List;

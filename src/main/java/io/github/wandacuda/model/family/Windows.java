@@ -1,6 +1,7 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.model.ModelConfig;
 import java.util.List;
 import java.util.function.IntPredicate;
 

@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.removal;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
@@ -6,10 +6,19 @@ import io.github.wandacuda.checkpoint.SlicedTensor;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block.Half;
+import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.Columns;
 import io.github.wandacuda.model.BlockDescription.DenseMlp;
 import io.github.wandacuda.model.BlockDescription.ProjectionDescription;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderTensors;
+import io.github.wandacuda.model.Heads;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.NormDescription;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

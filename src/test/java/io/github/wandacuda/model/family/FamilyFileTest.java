@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -20,6 +20,12 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.PositionTable;
+import io.github.wandacuda.model.Rotary;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Tier;
 import java.io.IOException;
@@ -283,7 +289,8 @@ class FamilyFileTest {
       Files.writeString(SCHEMA, schema);
     }
     assertThat(Files.readString(SCHEMA)).as("written anew with -Dschema.write").isEqualTo(schema);
-    try (InputStream in = FamilyFile.class.getResourceAsStream("family.schema.json")) {
+    try (InputStream in =
+        FamilyFile.class.getResourceAsStream("/io/github/wandacuda/model/family.schema.json")) {
       JsonSchema validator =
           JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
               .getSchema(JSON.readTree(in));

@@ -1,12 +1,14 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
-import static io.github.wandacuda.model.LlamaStyle.in;
+import static io.github.wandacuda.model.family.LlamaStyle.in;
 
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.model.BlockDescription.Scores;
-import io.github.wandacuda.model.LlamaStyle.BlockNorms;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.NormDescription.Kind;
-import io.github.wandacuda.model.RotaryFrequencies.Defaults;
+import io.github.wandacuda.model.Rotary;
+import io.github.wandacuda.model.family.LlamaStyle.BlockNorms;
+import io.github.wandacuda.model.family.RotaryFrequencies.Defaults;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.quantized;
 
 import io.github.wandacuda.NumberFormat;
 import io.github.wandacuda.QuantizedMatrix;
@@ -53,7 +53,7 @@ public final class QuantizedModule {
      *
      * @param rowBytes a row's, where rows are dense
      */
-    Codes codes(MemorySegment bytes, long rowBytes) {
+    public Codes codes(MemorySegment bytes, long rowBytes) {
       return switch (layout) {
         case ROWS -> Codes.of(bytes, number, bits, rows, columns, rowBytes);
         case COLUMNS ->
@@ -125,7 +125,7 @@ public final class QuantizedModule {
     return failure == null;
   }
 
-  void requireRead() {
+  public void requireRead() {
     if (failure != null) {
       throw failure;
     }
@@ -137,7 +137,7 @@ public final class QuantizedModule {
   }
 
   /** Returns the tensor that pruning changes. */
-  Checkpoint.Entry codes() {
+  public Checkpoint.Entry codes() {
     return codes;
   }
 
@@ -170,12 +170,12 @@ public final class QuantizedModule {
   }
 
   /** Returns whether each byte of the tensor has two codes of a row. */
-  boolean hasNibbles() {
+  public boolean hasNibbles() {
     return hasDenseRows() && coding.bits == Byte.SIZE / 2;
   }
 
   /** Returns the code of +0, if it is the same for all codes. */
-  Optional<Integer> zeroNibble() {
+  public Optional<Integer> zeroNibble() {
     if (coding.number != NumberFormat.UNSIGNED) {
       return Optional.of(0);
     }
@@ -265,7 +265,7 @@ public final class QuantizedModule {
     return row - row % AWQ_ROWS.length + place;
   }
 
-  InputException unprunable() {
+  public InputException unprunable() {
     requireRead();
     return ErrorDetails.tensor(codes.shard().path(), codes.info().name())
         .hint(

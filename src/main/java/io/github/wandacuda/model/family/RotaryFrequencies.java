@@ -1,9 +1,11 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.NullNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.forward.RotaryPairs;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.Rotary;
 import io.github.wandacuda.model.Rotary.Turns;
 import java.util.List;
 import java.util.Optional;

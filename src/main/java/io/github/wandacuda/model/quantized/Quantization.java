@@ -1,6 +1,7 @@
-package io.github.wandacuda.model;
+package io.github.wandacuda.model.quantized;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.NamePatterns;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -21,7 +22,7 @@ import java.util.regex.PatternSyntaxException;
  *
  * @param method {@code quant_method}, in lower case
  */
-record Quantization(Path file, String key, JsonNode settings, String method) {
+public record Quantization(Path file, String key, JsonNode settings, String method) {
   /** The older second one is that of compressed-tensors. */
   private static final List<String> KEYS = List.of("quantization_config", "compression_config");
 
@@ -49,7 +50,7 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
    * @param config the model's config
    * @param objects of it that may say it, the model's own and its decoder's
    */
-  static Optional<Quantization> of(Path config, List<JsonNode> objects) {
+  public static Optional<Quantization> of(Path config, List<JsonNode> objects) {
     for (JsonNode each : objects) {
       for (String key : KEYS) {
         JsonNode settings = each.path(key);
@@ -72,11 +73,11 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
     }
   }
 
-  boolean isRead() {
+  public boolean isRead() {
     return READ.contains(method);
   }
 
-  InputException unread() {
+  public InputException unread() {
     return ErrorDetails.part(file, key + ".quant_method")
         .hint("inspecting and removing whole experts work")
         .wrong(
@@ -84,7 +85,7 @@ record Quantization(Path file, String key, JsonNode settings, String method) {
             Printable.of(settings.path("quant_method").asText(settings.toString())));
   }
 
-  InputException wrong(String setting, String expected, JsonNode found) {
+  public InputException wrong(String setting, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : Printable.of(found.toString());
     return ErrorDetails.part(file, key + "." + setting).wrong(expected, text);
   }
