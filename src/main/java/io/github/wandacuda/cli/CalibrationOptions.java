@@ -5,7 +5,7 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RecordSources;
 import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.recipe.PruningRules;
@@ -121,7 +121,7 @@ final class CalibrationOptions {
       facts.put("statistics_file", statistics.toString());
       addFacts(facts, source);
     }
-    facts.putAll(Provenance.calibration(source));
+    facts.putAll(RecordSources.calibration(source));
     return facts;
   }
 

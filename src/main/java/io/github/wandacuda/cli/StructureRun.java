@@ -11,6 +11,7 @@ import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Part;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.SmallerModel;
 import io.github.wandacuda.job.structure.RemovalRequest;
@@ -73,10 +74,9 @@ record StructureRun(
     Path whole = command.target.output;
     boolean resume = command.target.resume && !dry;
     Optional<Provenance> ended = resume ? OutputPlace.record(whole) : Optional.empty();
-    Optional<Provenance> earlier =
-        ended.isPresent() || !resume
-            ? ended.map(record -> record.parts().orElse(record))
-            : OutputPlace.record(output);
+    Optional<RemovalRecord> earlier =
+        (ended.isPresent() || !resume ? ended : OutputPlace.record(output))
+            .flatMap(Provenance::parts);
     Optional<Planned> planned =
         ended.isEmpty() ? Optional.of(plan(false, Optional.empty())) : Optional.empty();
     planned.ifPresent(first -> check.accept(first.job.planned()));
@@ -84,8 +84,10 @@ record StructureRun(
       print(planned.orElseThrow());
     }
     StructureJob job = dry ? planned.orElseThrow().job : run(earlier);
-    Optional<Provenance> record =
-        dry ? Optional.empty() : earlier.or(() -> OutputPlace.record(output));
+    Optional<RemovalRecord> record =
+        dry
+            ? Optional.empty()
+            : earlier.or(() -> OutputPlace.record(output).flatMap(Provenance::parts));
     try (ModelDirectory smaller =
         dry || ended.isPresent()
             ? job.planned()
@@ -136,7 +138,7 @@ record StructureRun(
    *     sizes are right: experts are of one size, and most blocks are
    * @param earlier the record of a run that has chosen them before
    */
-  private Planned plan(boolean measured, Optional<Provenance> earlier) {
+  private Planned plan(boolean measured, Optional<RemovalRecord> earlier) {
     asked.check(model);
     Update fits = asked.update(model, calibration, why -> command.output.detail("%s", why));
     boolean known = (measured || !isSampled()) && earlier.isEmpty();
@@ -231,7 +233,7 @@ record StructureRun(
   }
 
   /** Runs, unless that has been done by the record of an earlier run. */
-  private StructureJob run(Optional<Provenance> earlier) {
+  private StructureJob run(Optional<RemovalRecord> earlier) {
     long start = System.nanoTime();
     Planned planned = plan(true, earlier);
     double calibrate = isSampled() ? (System.nanoTime() - start) / 1e9 : 0;

@@ -114,7 +114,10 @@ public record CalibrationStep(
         return;
       }
       PruningRules rules = run.pruned().rules();
-      chosen = model.choose(run.pruned().plan().choice()).stream().filter(rules::areFor).toList();
+      chosen =
+          model.choose(run.pruned().plan().ofPruning().choice()).stream()
+              .filter(rules::areFor)
+              .toList();
       pruned = new PrunedBlocks(run.pruned(), rules, chosen, backend, decoder);
     }
 

@@ -7,6 +7,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.output.ModuleFiles;
 import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RulesRecord;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.pruning.recipe.PruningRules;
@@ -73,8 +74,9 @@ public record RunDescription(
   }
 
   public PruningRules rules() {
+    PruningRecord record = plan.ofPruning();
     Unreached unreached =
-        plan.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(plan.unreached());
-    return new RulesRecord(plan.values()).rules(unreached, Set.of());
+        record.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(record.unreached());
+    return new RulesRecord(record.values()).rules(unreached, Set.of());
   }
 }

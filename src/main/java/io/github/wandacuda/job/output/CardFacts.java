@@ -3,6 +3,8 @@ package io.github.wandacuda.job.output;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
+import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.Verdict;
 import io.github.wandacuda.model.ModelDirectory;
@@ -46,9 +48,8 @@ record CardFacts(ModelDirectory source, Provenance record) {
 
   /** Returns what the card begins with, as far as nothing was measured. */
   Verdict verdict() {
-    Optional<Sizes> sizes = sizes();
-    if (record.isStructure() && sizes.isPresent()) {
-      Sizes known = sizes.get();
+    if (!(record instanceof PruningRecord pruning)) {
+      Sizes known = sizes().orElseThrow();
       return Verdict.ofParts(known.went(), known.parametersBefore(), known.parametersAfter());
     }
     String methods =
@@ -58,7 +59,7 @@ record CardFacts(ModelDirectory source, Provenance record) {
             .map(Object::toString)
             .collect(Collectors.joining("+"));
     return Verdict.ofZeros(
-        methods.isEmpty() ? "a recipe" : methods, record.zeros(), record.elements());
+        methods.isEmpty() ? "a recipe" : methods, pruning.zeros(), pruning.elements());
   }
 
   /** Returns the rows of the card's table. */
@@ -114,7 +115,7 @@ record CardFacts(ModelDirectory source, Provenance record) {
       long parametersAfter,
       long bytesBefore,
       long bytesAfter) {
-    static Sizes of(ModelDirectory source, Provenance first) {
+    static Sizes of(ModelDirectory source, RemovalRecord first) {
       RemovedParts removed = first.removed(first.structure().orElseThrow());
       Checkpoint smaller = first.smaller(source);
       Map<String, String> counts = new LinkedHashMap<>();

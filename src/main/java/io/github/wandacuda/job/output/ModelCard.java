@@ -8,11 +8,13 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Template;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.job.record.Verdict;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -115,9 +117,8 @@ public final class ModelCard {
       Optional<String> base,
       Provenance record,
       Optional<Measured> measured) {
-    Map<String, Object> values = new LinkedHashMap<>(record.values());
-    Provenance first = record.parts().orElse(record);
-    boolean exact = first.fitted().isEmpty() && !Provenance.UPDATE.equals(values.get("mode"));
+    List<String> fitted = record.parts().map(RemovalRecord::fitted).orElse(List.of());
+    boolean exact = fitted.isEmpty() && !Provenance.UPDATE.equals(record.value("mode"));
     CardFacts facts = new CardFacts(source, record);
     Verdict verdict = facts.verdict();
     if (measured.isPresent()) {
@@ -134,7 +135,7 @@ public final class ModelCard {
     words.put("but", exact ? "" : ", but for the weights that were fitted");
     words.put("version", Printable.of(record.version()));
     words.put("facts", facts.rows(measured));
-    String template = record.isStructure() ? "card-smaller.md" : "card-zeros.md";
+    String template = record instanceof RemovalRecord ? "card-smaller.md" : "card-zeros.md";
     return Template.filled(ModelCard.class, template, words);
   }
 

@@ -132,7 +132,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     Optional<Provenance> ended =
         endEarlier().filter(earlier -> cause.differencesFrom(Fingerprint.of(earlier)).isEmpty());
     if (ended.isPresent()) {
-      return new RunResult(ended.get(), List.of(), tools.clock().seconds(), null);
+      return new RunResult(ended.get().ofPruning(), List.of(), tools.clock().seconds(), null);
     }
     try (Journal journal = Journal.open(path())) {
       Fingerprint fingerprint = cause.with(Map.of(Fingerprint.IN_PLACE, "yes"));

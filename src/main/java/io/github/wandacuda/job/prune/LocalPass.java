@@ -10,11 +10,12 @@ import io.github.wandacuda.job.output.MaskDigest;
 import io.github.wandacuda.job.output.MaskDigest.ModuleDigests;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.job.verify.Failures;
 import io.github.wandacuda.job.verify.OutputCheck;
 import io.github.wandacuda.job.verify.OutputCheck.Found;
-import io.github.wandacuda.job.verify.RecordCheck;
+import io.github.wandacuda.job.verify.PruningRecordCheck;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModulePruner;
 import io.github.wandacuda.pruning.ModuleRequest;
@@ -171,8 +172,8 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
 
   private void compare(List<ModuleResult> results, String masks, Found found, Failures failures) {
     if (failures.isEmpty()) {
-      Provenance record = tools.plan().with(results, masks);
-      new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
+      PruningRecord record = tools.plan().with(results, masks);
+      new PruningRecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
           .compare(scope.chosen(), masks, found);
     }
   }

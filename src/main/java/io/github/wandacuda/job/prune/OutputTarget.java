@@ -21,6 +21,7 @@ import io.github.wandacuda.job.pack.Packing.PackedOutput;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.job.record.SmallerModel;
@@ -109,7 +110,8 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       output.endEarlier(record -> firstFailure(cause, record, tools));
       Fingerprint fingerprint = begin(cause, output, tools.backend());
       if (output.finished().isPresent()) {
-        return new RunResult(output.finished().get(), List.of(), tools.clock().seconds(), null);
+        return new RunResult(
+            output.finished().get().ofPruning(), List.of(), tools.clock().seconds(), null);
       }
       tools.readSource(scope);
       try {
@@ -148,7 +150,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
             : new LocalPass(scope, needs(tools.backend()), output, tools).run();
     long complete = System.nanoTime();
     output.copyFiles();
-    Provenance record =
+    PruningRecord record =
         tools
             .plan()
             .with(written.results(), written.masks())
@@ -188,7 +190,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   /** Searches for steps before the run, from where an interrupted one was. */
   <T> T search(List<Boolean> stages, Backend backend, Function<SavedSteps, T> search) {
     Fingerprint fingerprint =
-        Fingerprint.of(Provenance.planned(scope.request(), scope.chosen(), null))
+        Fingerprint.of(PruningRecord.planned(scope.request(), scope.chosen(), null))
             .with(Map.of("atp", stages.toString()))
             .with(SourceDigest.byFile(scope.model()))
             .with(arithmetic(backend));

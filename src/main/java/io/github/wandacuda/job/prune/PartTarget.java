@@ -23,6 +23,7 @@ import io.github.wandacuda.job.prune.ShardPass.ShardResult;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Part;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.job.verify.EarlierOutput;
@@ -79,7 +80,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
 
   @Override
   public RunResult run(PruneTarget.Tools tools) {
-    Provenance plan = tools.plan();
+    PruningRecord plan = tools.plan();
     Fingerprint fingerprint = output.fingerprint(plan);
     ShardRecords records = ShardRecords.of(scope, fingerprint);
     List<SafetensorsFile> share = output.part().shareOf(scope.model().checkpoint().shards());
@@ -90,7 +91,10 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
         this::earlierFailure,
         there ->
             new RunResult(
-                there, List.of(), tools.clock().seconds(), Part.PartState.end(output.part())),
+                there.ofPruning(),
+                List.of(),
+                tools.clock().seconds(),
+                Part.PartState.end(output.part())),
         () -> {
           tools.readSource(scope);
           own.run(
@@ -117,7 +121,8 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
       Part.PartState state) {
     List<LinearModule> modules =
         share.stream().flatMap(shard -> scope.modules(shard).stream()).toList();
-    Provenance record = Provenance.planned(scope.request(), modules, tools.plan().sourceSha256());
+    PruningRecord record =
+        PruningRecord.planned(scope.request(), modules, tools.plan().sourceSha256());
     return new RunResult(record.with(results, null), results, tools.clock().seconds(), state);
   }
 
@@ -138,7 +143,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     sideFiles.warnOfLeftOut("the output has no use for it");
     checkOthers(tools, all);
     List<ModuleResult> modules = all.modules();
-    Provenance record =
+    PruningRecord record =
         tools
             .plan()
             .with(modules, all.digest())

@@ -11,8 +11,8 @@ import io.github.wandacuda.job.estimate.Stopwatch;
 import io.github.wandacuda.job.estimate.TimeEstimate;
 import io.github.wandacuda.job.output.OutputPlace;
 import io.github.wandacuda.job.record.Part;
-import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.job.record.SmallerModel;
@@ -172,7 +172,7 @@ public final class PruneJob {
             .smaller()
             .map(SmallerModel::sha256)
             .orElseGet(() -> SourceDigest.of(scope.model()));
-    Provenance plan = Provenance.planned(scope.request(), scope.chosen(), source);
+    PruningRecord plan = PruningRecord.planned(scope.request(), scope.chosen(), source);
     try (DirectIo io =
             DirectIo.of(
                 scope.request().storage().io(), 2 * scope.model().checkpoint().totalBytes());

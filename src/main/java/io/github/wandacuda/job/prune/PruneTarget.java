@@ -6,7 +6,7 @@ import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.output.OutputPlace;
-import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.pruning.ModulePruner;
@@ -56,7 +56,7 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
    * @param beforeEnd called right before the result is completed, if it is this run that does
    */
   record Tools(
-      Provenance plan,
+      PruningRecord plan,
       Backend backend,
       Workers workers,
       PhaseClock clock,

@@ -24,11 +24,12 @@ import io.github.wandacuda.job.output.ModuleFiles;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunRecords;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.job.verify.Failures;
 import io.github.wandacuda.job.verify.OutputCheck;
 import io.github.wandacuda.job.verify.OutputCheck.Found;
-import io.github.wandacuda.job.verify.RecordCheck;
+import io.github.wandacuda.job.verify.PruningRecordCheck;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModulePruner;
@@ -182,7 +183,7 @@ final class ShardPass {
    * Checks the record against what was found in the written shards, unless one wasn't checked since
    * the run was to leave that out.
    */
-  void check(Provenance record) {
+  void check(PruningRecord record) {
     Collection<ShardResult> all = results.values();
     if (all.stream().anyMatch(result -> result.check() == null)) {
       return;
@@ -191,7 +192,7 @@ final class ShardPass {
         all.stream().map(result -> result.check().found()).reduce(Found.NOTHING, Found::plus);
     Path output = scope.request().output();
     Failures failures = new Failures();
-    new RecordCheck(output.resolve(Provenance.FILE_NAME), record, failures)
+    new PruningRecordCheck(output.resolve(Provenance.FILE_NAME), record, failures)
         .compare(scope.chosen(), record.maskSha256(), found);
     failures.require(output);
   }
@@ -304,7 +305,7 @@ final class ShardPass {
       private static Worker of(RunDescription run, ModelDirectory model, Backend backend) {
         PruningRules rules = run.rules();
         List<LinearModule> chosen =
-            model.choose(run.plan().choice()).stream().filter(rules::areFor).toList();
+            model.choose(run.plan().ofPruning().choice()).stream().filter(rules::areFor).toList();
         return new Worker(run, rules, model, chosen, backend, new Workers(backend.concurrency()));
       }
 

@@ -20,7 +20,7 @@ import java.util.TreeMap;
  *     modules are the part's, and their masks have no digest
  */
 public record RunResult(
-    Provenance provenance, List<ModuleResult> modules, Seconds seconds, PartState part) {
+    PruningRecord provenance, List<ModuleResult> modules, Seconds seconds, PartState part) {
   public RunResult with(Seconds other) {
     return new RunResult(provenance, modules, other, part);
   }

@@ -11,7 +11,7 @@ import java.nio.file.Path;
  * @param record how it was made
  * @param sha256 its digest, as its directory has it, see {@link SourceDigest}
  */
-public record SmallerModel(ModelDirectory dense, Provenance record, String sha256) {
+public record SmallerModel(ModelDirectory dense, RemovalRecord record, String sha256) {
   /** Returns where it is while there is an unfinished output. */
   public static Path place(Path output) {
     Path whole = output.toAbsolutePath().normalize();

@@ -7,7 +7,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.removal.BlockRemoval;
 import io.github.wandacuda.model.removal.Removal;
@@ -137,7 +137,7 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
   }
 
   /** Returns the parts that a run has removed, so that they needn't be chosen again. */
-  public Optional<StructureChoice.Chosen> madeBy(Provenance record) {
+  public Optional<StructureChoice.Chosen> madeBy(RemovalRecord record) {
     return record
         .structure()
         .filter(parts.structure()::equals)

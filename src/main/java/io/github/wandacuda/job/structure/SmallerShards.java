@@ -64,7 +64,7 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
       run.requireShared(node.name());
       try (ModelDirectory model = run.source().open();
           Workers workers = new Workers(run.devices().count(node))) {
-        SafetensorsFile written = run.plan().smaller(model).shard(shard);
+        SafetensorsFile written = run.plan().ofRemoval().smaller(model).shard(shard);
         Path place = Path.of(run.output()).resolve(shard);
         if (!OutputCheck.isCopy(written, place, false, workers)) {
           write(written, place, model.checkpoint().shards().getFirst().path(), workers, node);

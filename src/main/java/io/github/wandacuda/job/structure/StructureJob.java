@@ -22,6 +22,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Part;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.SmallerModel;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -161,7 +162,7 @@ public final class StructureJob {
   }
 
   /** Returns what is left, by the record of the run that made it. */
-  public SmallerModel made(Provenance record) {
+  public SmallerModel made(RemovalRecord record) {
     return new SmallerModel(model, record, SourceDigest.of(plan.configBytes(), smaller));
   }
 
@@ -200,7 +201,7 @@ public final class StructureJob {
       Optional<OnCluster> on,
       Runnable beforeEnd) {
     long begin = System.nanoTime();
-    Provenance asked = request.record(removed, plan);
+    RemovalRecord asked = request.record(removed, plan);
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
         Workers workers = new Workers(backend.concurrency());
@@ -216,7 +217,7 @@ public final class StructureJob {
       if (directory.finished().isPresent()) {
         Provenance there = directory.finished().get();
         cause.requireSame(request.output(), Fingerprint.of(there));
-        removed = there.removed(request.asked().parts().structure());
+        removed = there.ofRemoval().removed(request.asked().parts().structure());
         return;
       }
       directory.begin(cause.with(SourceDigest.byFile(model)));
@@ -233,7 +234,7 @@ public final class StructureJob {
         } else {
           write(directory, io, workers, clock, progress);
         }
-        Provenance record =
+        RemovalRecord record =
             request
                 .record(removed, plan)
                 .withFitted(
@@ -257,7 +258,7 @@ public final class StructureJob {
    */
   public void runPart(
       Part own, OnCluster process, PhaseClock clock, Progress progress, Runnable beforeEnd) {
-    Provenance record = request.record(removed, plan);
+    RemovalRecord record = request.record(removed, plan);
     SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
     part =
         output.run(

@@ -4,6 +4,8 @@ import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RecordSources;
+import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
@@ -57,7 +59,7 @@ public record StructureRequest(
    * @param gone what goes, which may only be known when it has been chosen
    * @param plan the smaller model
    */
-  Provenance record(RemovedParts gone, StructurePlan plan) {
+  RemovalRecord record(RemovedParts gone, StructurePlan plan) {
     Structure.Parts parts = asked.parts();
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("format", Provenance.FORMAT);
@@ -72,11 +74,11 @@ public record StructureRequest(
     values.put(Provenance.FITTED, plan.fitted().isEmpty() ? null : plan.fitted());
     values.put(Provenance.SHARD_SIZE, shardBytes);
     values.put(Provenance.CARD, card ? true : null);
-    values.put("family_sha256", Provenance.familyDigest(files.get(Provenance.FAMILY)));
-    values.put("recipe_sha256", Provenance.digest("a recipe", files.get(Provenance.RECIPE)));
-    values.put(Provenance.FILES, Provenance.names(files));
-    values.putAll(Provenance.calibration(calibration));
+    values.put("family_sha256", RecordSources.familyDigest(files.get(Provenance.FAMILY)));
+    values.put("recipe_sha256", RecordSources.digest("a recipe", files.get(Provenance.RECIPE)));
+    values.put(Provenance.FILES, RecordSources.names(files));
+    values.putAll(RecordSources.calibration(calibration));
     values.put("source_sha256", SourceDigest.of(plan.model()));
-    return new Provenance(values);
+    return new RemovalRecord(values);
   }
 }

@@ -11,6 +11,8 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.output.Journal;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
+import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.LinearModule;
@@ -51,7 +53,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     RecordCheck values =
         new RecordCheck(directory.resolve(Provenance.FILE_NAME), parts(), failures);
     values.compareFamily(dense);
-    values.compareParts();
+    values.compareParts(parts());
     Optional<Structure> structure = parts().structure();
     if (structure.isEmpty()) {
       String known =
@@ -110,7 +112,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     String mode = Provenance.STRUCTURE;
     List<String> unchecked = parts().unproven();
     Set<String> unproven = fitted;
-    if (record.isStructure()) {
+    if (!(record instanceof PruningRecord pruning)) {
       var unused =
           shards.check(
               new Verifier.Pruned(
@@ -124,7 +126,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
               SourceDigest.of(plan.configBytes(), smaller),
               List::of,
               directory,
-              Optional.of(record),
+              Optional.of(pruning),
               Verifier.Claim.NONE,
               shards,
               failures);
@@ -147,7 +149,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
   }
 
   /** Returns the record of the parts that were removed. */
-  private Provenance parts() {
+  private RemovalRecord parts() {
     return record.parts().orElseThrow();
   }
 

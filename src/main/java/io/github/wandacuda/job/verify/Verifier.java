@@ -19,6 +19,7 @@ import io.github.wandacuda.job.output.Journal;
 import io.github.wandacuda.job.output.MaskDigest;
 import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
@@ -70,7 +71,7 @@ public final class Verifier {
      * @param recorded what its {@code wanda-cuda.json} says, if there is one; there has to be if
      *     the claim has no sparsity
      */
-    public PruningRules rules(Optional<Provenance> recorded) {
+    public PruningRules rules(Optional<PruningRecord> recorded) {
       if (sparsity == null && method == null) {
         return recorded.orElseThrow().rules();
       }
@@ -154,11 +155,11 @@ public final class Verifier {
     Failures failures = new Failures();
     try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
         Workers workers = new Workers(threads)) {
-      if (record.parts().isPresent()) {
+      if (!(record instanceof PruningRecord pruning) || record.parts().isPresent()) {
         return new StructureCheck(dense, output, record, failures)
             .verify(workers, progress).failures().stream().findFirst();
       }
-      Optional<Provenance> own = Optional.of(record);
+      Optional<PruningRecord> own = Optional.of(pruning);
       return verify(
               dense,
               SourceDigest.of(dense),
@@ -192,12 +193,13 @@ public final class Verifier {
       failures.add(UnfinishedRun.describe(pruned));
       return Verification.of(failures);
     }
-    Optional<Provenance> record = provenance(pruned, failures);
-    if (record.flatMap(Provenance::parts).isPresent()) {
+    Optional<Provenance> found = provenance(pruned, failures);
+    if (found.flatMap(Provenance::parts).isPresent()) {
       throw new UsageException(
           "parts of this model were removed, which is verified without `cluster`, `method`,"
               + " `sparsity`, `pattern`, `include` and `exclude`");
     }
+    Optional<PruningRecord> record = found.map(Provenance::ofPruning);
     String digest = SourceDigest.of(dense);
     Supplier<List<Path>> files = () -> compareFiles(dense, pruned, record, failures);
     return verify(dense, digest, files, pruned, record, claim, shards, failures);
@@ -209,12 +211,13 @@ public final class Verifier {
       String digest,
       Supplier<List<Path>> files,
       Path pruned,
-      Optional<Provenance> record,
+      Optional<PruningRecord> record,
       Claim claim,
       Shards shards,
       Failures failures) {
-    Optional<RecordCheck> recorded =
-        record.map(found -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), found, failures));
+    Optional<PruningRecordCheck> recorded =
+        record.map(
+            found -> new PruningRecordCheck(pruned.resolve(Provenance.FILE_NAME), found, failures));
     if (claim.sparsity() == null && recorded.isEmpty()) {
       failures.add(
           ErrorDetails.file(pruned)
@@ -229,7 +232,7 @@ public final class Verifier {
         claim.choice() == null && recorded.isPresent()
             ? recorded.get().modules(dense)
             : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
-    PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
+    PruningRules rules = claim.rules(record);
     rules.requantizing().check(chosen);
     boolean packed = isPacked(pruned, failures);
     List<Path> added = files.get();
@@ -261,7 +264,7 @@ public final class Verifier {
 
   /** Returns the names of the tensors whose kept weights may be others than the source's. */
   private static Set<String> fitted(
-      PruningRules rules, List<LinearModule> chosen, Optional<Provenance> record) {
+      PruningRules rules, List<LinearModule> chosen, Optional<PruningRecord> record) {
     Set<String> names = new HashSet<>();
     record.flatMap(Provenance::parts).ifPresent(parts -> names.addAll(parts.fitted()));
     chosen.stream()
@@ -305,7 +308,7 @@ public final class Verifier {
   }
 
   private static List<Path> compareFiles(
-      ModelDirectory dense, Path directory, Optional<Provenance> record, Failures failures) {
+      ModelDirectory dense, Path directory, Optional<PruningRecord> record, Failures failures) {
     boolean card = record.filter(Provenance::hasCard).isPresent();
     SideFiles expected = SideFiles.of(dense.checkpoint(), directory).withCard(card);
     compareFiles(expected, directory, failures);

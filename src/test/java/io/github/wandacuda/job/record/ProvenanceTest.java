@@ -40,7 +40,7 @@ class ProvenanceTest {
   void comesBackAsItWasWritten() throws IOException {
     List<String> modules = List.of("model.layers.0.é", "\"");
     assertComesBack(
-        new Provenance(
+        new PruningRecord(
             Map.ofEntries(
                 Map.entry("format", Provenance.FORMAT),
                 Map.entry("version", "1"),
@@ -64,7 +64,7 @@ class ProvenanceTest {
                 Map.entry("mask_sha256", "m"),
                 Map.entry("kept", List.of("model.layers.0.é")))));
     assertComesBack(
-        new Provenance(
+        new PruningRecord(
             Map.of(
                 "mode",
                 Provenance.MASK,
@@ -75,7 +75,7 @@ class ProvenanceTest {
                 "modules",
                 modules)));
     assertComesBack(
-        new Provenance(
+        new PruningRecord(
             Map.of(
                 "stages", List.of(Map.of("modules", "q", "method", "wanda", "sparsity", 0.5)),
                 "sparsity_by_module", Map.of("model.layers.0.é", 0.25),
@@ -100,7 +100,7 @@ class ProvenanceTest {
     values.put("version", "v");
     values.put("format", "f");
     values.putAll(ModuleRules.of(Method.WANDA, new Sparsity.GroupPattern(2, 4)).written());
-    Provenance provenance = new Provenance(values);
+    Provenance provenance = new PruningRecord(values);
     assertThat(new String(provenance.json()))
         .isEqualTo(
             """

@@ -1,0 +1,53 @@
+package io.github.wandacuda.job.record;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** What a record says of the files and samples that its run read beside the model. */
+public final class RecordSources {
+  private RecordSources() {}
+
+  /** Returns the digest of the file that describes a family, or null without one. */
+  public static String familyDigest(List<Path> files) {
+    return digest("a description of a family", files);
+  }
+
+  /** Returns the digest of files that are read beside the model, or null without any. */
+  public static String digest(String what, List<Path> files) {
+    return files == null ? null : SourceDigest.ofFiles(what, files, "");
+  }
+
+  /** Returns what is known of the samples or statistics that a run takes its norms from. */
+  public static Map<String, Object> calibration(Calibration calibration) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    if (calibration instanceof Calibration.FromSamples samples) {
+      values.put("samples", samples.samples().size());
+      values.put("sequence_length", samples.sequenceLength());
+      values.put("seed", samples.seed());
+      if (samples.joined()) {
+        values.put("join", true);
+      }
+      values.put("calibration_sha256", samples.sha256());
+    }
+    if (calibration instanceof Calibration.FromStatistics statistics) {
+      values.put("statistics_sha256", statistics.sha256().get());
+    }
+    return values;
+  }
+
+  /** Returns files' names without their folders, which equal runs may have elsewhere. */
+  public static Map<String, String> names(Map<String, List<Path>> files) {
+    Map<String, String> names = new LinkedHashMap<>();
+    files.forEach(
+        (what, paths) ->
+            names.put(
+                what,
+                paths.stream()
+                    .map(path -> path.getFileName().toString())
+                    .collect(Collectors.joining(", "))));
+    return names.isEmpty() ? null : names;
+  }
+}
