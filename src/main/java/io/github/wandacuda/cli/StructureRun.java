@@ -74,9 +74,10 @@ record StructureRun(
     Path whole = command.target.output;
     boolean resume = command.target.resume && !dry;
     Optional<Provenance> ended = resume ? OutputPlace.record(whole) : Optional.empty();
-    Optional<RemovalRecord> earlier =
-        (ended.isPresent() || !resume ? ended : OutputPlace.record(output))
-            .flatMap(Provenance::parts);
+    Optional<Provenance> earlier =
+        ended.isPresent() || !resume
+            ? ended.map(record -> record.parts().<Provenance>map(first -> first).orElse(record))
+            : OutputPlace.record(output);
     Optional<Planned> planned =
         ended.isEmpty() ? Optional.of(plan(false, Optional.empty())) : Optional.empty();
     planned.ifPresent(first -> check.accept(first.job.planned()));
@@ -87,7 +88,7 @@ record StructureRun(
     Optional<RemovalRecord> record =
         dry
             ? Optional.empty()
-            : earlier.or(() -> OutputPlace.record(output).flatMap(Provenance::parts));
+            : earlier.or(() -> OutputPlace.record(output)).map(Provenance::ofRemoval);
     try (ModelDirectory smaller =
         dry || ended.isPresent()
             ? job.planned()
@@ -233,9 +234,9 @@ record StructureRun(
   }
 
   /** Runs, unless that has been done by the record of an earlier run. */
-  private StructureJob run(Optional<RemovalRecord> earlier) {
+  private StructureJob run(Optional<Provenance> earlier) {
     long start = System.nanoTime();
-    Planned planned = plan(true, earlier);
+    Planned planned = plan(true, earlier.flatMap(Provenance::parts));
     double calibrate = isSampled() ? (System.nanoTime() - start) / 1e9 : 0;
     StructureJob job = planned.job;
     RemovedParts removed = planned.removed();

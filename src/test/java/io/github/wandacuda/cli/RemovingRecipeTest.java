@@ -144,6 +144,22 @@ class RemovingRecipeTest {
     assertThat(verified.get("unchecked").toString()).contains("\"smaller.score\"", "\"seed\"");
   }
 
+  /** No parts were removed for it, so that it isn't what the recipe makes of any smaller model. */
+  @Test
+  void anOutputOfWeightsAloneIsAnotherRun() throws IOException {
+    take("llama-gqa");
+    Path weights = recipe(WEIGHTS);
+    prune(weights, "").succeeds();
+    Path whole = TestData.copy(output, directory.resolve("whole"));
+    prune(recipe(CHANNELS + WEIGHTS), "--resume").isRefused(2, "holds the output of another run");
+    Directories.assertSame(whole, output);
+    assertThat(smaller).doesNotExist();
+    TestData.copy(whole, smaller);
+    Directories.remove(output);
+    prune(recipe(CHANNELS + WEIGHTS), "--resume").isRefused(2, "holds the output of another run");
+    Directories.assertSame(whole, smaller);
+  }
+
   /** The second half can't begin, so that the first one waits for a run that resumes. */
   @ParameterizedTest
   @ValueSource(strings = {"channels", "auto", "blocks"})

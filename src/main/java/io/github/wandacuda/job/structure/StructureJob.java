@@ -91,7 +91,6 @@ public final class StructureJob {
     return removed;
   }
 
-  /** Returns the files beside the weights that a smaller model needs. */
   /** Returns the smaller model's shards as they will be. */
   public Checkpoint smaller() {
     return smaller;
