@@ -1,6 +1,6 @@
 /**
  * A model directory: its {@code config.json}, its linear modules, which are found by their names,
- * what a decoder is made of, the same for all families, and the one decoder that runs every
- * description, block by block.
+ * the parts that decoders of all families are made of, and the one decoder that runs any
+ * description of them, block by block.
  */
 package io.github.wandacuda.model;

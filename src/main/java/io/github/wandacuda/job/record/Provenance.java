@@ -57,13 +57,15 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
   /** The record of the run that removed parts, of whose smaller model weights were pruned then. */
   String SMALLER = "smaller";
 
+  /** The names of the files that the run read beside the model, by what they are. */
   String FILES = "files";
+
   String CARD = "card";
 
-  /** Of the files that a run reads beside the model, the one that describes its family. */
+  /** The key, in {@link #FILES}, of the file that describes the model's family. */
   String FAMILY = "family";
 
-  /** Of these files, the one that says what is done. */
+  /** The key, in {@link #FILES}, of the recipe that says what is done. */
   String RECIPE = "recipe";
 
   String MODULES = RulesRecord.MODULES;

@@ -109,11 +109,12 @@ final class RecordForm {
     // How the total was shared out, and each module's share.
     add(forms, Form.TEXT, "allocation");
     add(forms, Form.NUMBERS, RulesRecord.SHARES);
-    // Of the file that masks were taken from, of the one that describes the family, and of the
-    // recipe by which parts were removed.
+    // The SHA-256 of the files that masks were taken from, of the file that describes the family,
+    // and
+    // of the recipe by which parts were removed.
     add(forms, Form.TEXT, "masks_sha256", "family_sha256", "recipe_sha256");
     add(forms, Form.TEXTS, "include", "exclude");
-    // What is done to modules that no sample reached, if norms are used.
+    // What is done to modules that no calibration sample reached; only methods with norms have it.
     add(forms, Form.TEXT, "unreached");
     // Whether the output's README.md says what was done, and the source's has another name.
     add(forms, Form.FLAG, Provenance.CARD);
@@ -131,7 +132,7 @@ final class RecordForm {
     add(forms, Form.WHOLE, Provenance.ELEMENTS, Provenance.PRUNED, Provenance.ZEROS);
     // Of the packed masks.
     add(forms, Form.TEXT, Provenance.MASKS);
-    // Those of the unreached modules that were kept unchanged, if there are any.
+    // The names of the modules that no sample reached and that stayed as they were, if any did.
     add(forms, Form.TEXTS, Provenance.KEPT);
     // Of each tensor whose weights were fitted, by its name.
     add(forms, Form.NAMES, Provenance.FITTED_SHA256);
@@ -142,7 +143,11 @@ final class RecordForm {
     List.of(keys).forEach(key -> forms.put(key, form));
   }
 
-  /** Reads an object; the message for a value of the wrong type doesn't name the file. */
+  /**
+   * Reads the file's object, whose keys and types of values it checks.
+   *
+   * @throws InputException for what doesn't fit; the caller adds the name of the file
+   */
   public static Map<String, Object> read(JsonNode root) {
     if (!root.isObject()) {
       throw new InputException(ErrorDetails.NOWHERE.said("expected a JSON object"));

@@ -50,7 +50,12 @@ public final class TextInputs {
     }
   }
 
-  /** Checks that arrays hold the activations of a file's longest sequence. */
+  /**
+   * Checks that the activations of a file's longest sequence fit into a Java array, whatever module
+   * of the model they are for.
+   *
+   * @param longest tokens of that sequence
+   */
   public static void requireArrays(Path file, ModelDirectory model, int longest) {
     long widest =
         model.modules().stream()
