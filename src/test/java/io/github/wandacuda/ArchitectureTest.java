@@ -44,7 +44,7 @@ class ArchitectureTest {
           io.github.wandacuda error system io select forward scalar simd
           backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint
           model.quantized model model.family model.removal
-          text calibration evaluate pruning.recipe pruning.mask pruning.fit pruning cluster
+          text calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning cluster
           job.record job.output job.verify job.estimate job.cluster job.pack job.structure
           job.prune job.compare hub report library cli launcher\
           """

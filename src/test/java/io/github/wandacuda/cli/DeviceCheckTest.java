@@ -3,9 +3,9 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.check.BackendCheck;
 import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.pruning.BackendCheck;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.PretendCuda;

@@ -2,9 +2,9 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.check.BackendCheck;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.pruning.BackendCheck;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
