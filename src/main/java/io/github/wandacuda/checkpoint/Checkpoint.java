@@ -4,22 +4,17 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FileIdentity;
-import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.system.OnFailure;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -91,18 +86,7 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
 
   /** Returns the content of an index of these shards, the same bytes for equal tensors. */
   public byte[] indexBytes() {
-    SortedMap<String, Object> map = new TreeMap<>();
-    long bytes = 0;
-    for (SafetensorsFile shard : shards) {
-      for (TensorInfo tensor : shard.stored()) {
-        map.put(tensor.name(), shard.path().getFileName().toString());
-        bytes += tensor.bytes();
-      }
-    }
-    Map<String, Object> content = new LinkedHashMap<>();
-    content.put("metadata", Map.of("total_size", bytes));
-    content.put("weight_map", map);
-    return (JsonText.of(content) + "\n").getBytes(StandardCharsets.UTF_8);
+    return CheckpointIndex.bytesOf(shards);
   }
 
   /** Returns a checkpoint of shards that aren't written yet; several have an index. */

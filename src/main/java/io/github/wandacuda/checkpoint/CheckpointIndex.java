@@ -6,12 +6,19 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonInput;
+import io.github.wandacuda.io.JsonText;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 
@@ -43,6 +50,26 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
     return new CheckpointIndex(path, shards, names.size());
   }
 
+  /**
+   * Returns the content of an index of the given shards, ending in a line break. Equal tensors in
+   * equal shards have equal bytes.
+   */
+  static byte[] bytesOf(List<SafetensorsFile> shards) {
+    SortedMap<String, Object> map = new TreeMap<>();
+    long bytes = 0;
+    for (SafetensorsFile shard : shards) {
+      for (TensorInfo tensor : shard.stored()) {
+        map.put(tensor.name(), shard.path().getFileName().toString());
+        bytes += tensor.bytes();
+      }
+    }
+    Map<String, Object> content = new LinkedHashMap<>();
+    content.put("metadata", Map.of("total_size", bytes));
+    content.put("weight_map", map);
+    return (JsonText.of(content) + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** Reads an index, and hands each tensor's name and the name of its shard over. */
   static void visit(Path path, BiConsumer<String, String> visitor) {
     InputFile.reading(
         path,

@@ -1,8 +1,8 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.backend.gpu.DeviceQueue;
-import io.github.wandacuda.bench.gpu.DeviceAccess;
-import io.github.wandacuda.bench.gpu.Linear;
+import io.github.wandacuda.bench.device.DeviceAccess;
+import io.github.wandacuda.bench.device.Linear;
 import java.util.Map;
 import java.util.Optional;
 

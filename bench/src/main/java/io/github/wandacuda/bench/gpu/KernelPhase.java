@@ -2,13 +2,16 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.cuda.CudaAccess;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.backend.gpu.GpuDevice;
+import io.github.wandacuda.backend.opencl.OpenClAccess;
 import io.github.wandacuda.bench.common.Spread;
+import io.github.wandacuda.bench.device.DeviceAccess;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
 import java.util.ArrayList;
@@ -41,7 +44,7 @@ final class KernelPhase implements Phase {
 
   private void measureAll(GpuDevice device, PhaseResult result) {
     try (DeviceQueue queue = device.queue();
-        DeviceAccess access = DeviceAccess.of(device, queue);
+        DeviceAccess access = access(device, queue);
         DeviceBuffer from = device.memory().allocate(shapes.copyBytes());
         DeviceBuffer to = device.memory().allocate(shapes.copyBytes())) {
       access.facts().forEach(result::fact);
@@ -73,6 +76,14 @@ final class KernelPhase implements Phase {
           .rows(DType.F32, rows, FILL_COLUMNS, WeightKind.NORMAL, 1)
           .fill(queue, new DeviceRows(buffer.at(0), DType.F32, rows, FILL_COLUMNS, FILL_COLUMNS));
     }
+  }
+
+  private static DeviceAccess access(GpuDevice device, DeviceQueue queue) {
+    return switch (device.backend()) {
+      case "cuda" -> new CudaAccess(queue);
+      case "opencl" -> new OpenClAccess(queue);
+      default -> throw new IllegalArgumentException(device.backend());
+    };
   }
 
   private List<KernelCase> cases(DeviceAccess access) {

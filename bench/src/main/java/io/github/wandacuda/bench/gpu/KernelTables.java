@@ -1,6 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.bench.common.Markdown;
+import io.github.wandacuda.bench.device.Linear;
 import io.github.wandacuda.jackson.databind.JsonNode;
 import java.util.HashMap;
 import java.util.List;

@@ -3,6 +3,8 @@ package io.github.wandacuda.bench.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.bench.common.NormalWeights;
+import io.github.wandacuda.bench.device.DeviceAccess;
+import io.github.wandacuda.bench.device.Linear;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.device;
 
 import io.github.wandacuda.backend.gpu.DeviceRows;
 
