@@ -28,6 +28,12 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -58,6 +64,8 @@ class ArchitectureTest {
   private static final Pattern NAMED =
       Pattern.compile("io\\.github\\.wandacuda((?:\\.[a-z]+)*)\\.[A-Z]");
   private static final Path PAGE = Path.of("src/site/markdown/architecture.md");
+  private static final Pattern DRAWN = Pattern.compile("^([a-z.]+) +─▶ (.+)$", Pattern.MULTILINE);
+  private static final Set<String> UNDRAWN = Set.of("io.github.wandacuda", "error", "system", "io");
   private static final Pattern PACKAGE_ROW = Pattern.compile("^\\| `([a-z.]+)` \\|");
 
   @ArchTest
@@ -134,6 +142,55 @@ class ArchitectureTest {
     assertThat(rows).isEqualTo(PACKAGES);
     assertThat(topLevel(classes).map(ArchitectureTest::packageOf).distinct())
         .containsExactlyInAnyOrderElementsOf(PACKAGES);
+  }
+
+  /**
+   * The page's diagram has the edges between floors, those that others imply left out. Packages
+   * that nearly everything uses aren't drawn.
+   */
+  @ArchTest
+  static void theArchitecturePageDrawsTheirUse(JavaClasses classes) throws IOException {
+    SortedMap<String, SortedSet<String>> uses = new TreeMap<>();
+    for (JavaClass from : classes) {
+      for (Dependency dependency : from.getDirectDependenciesFromSelf()) {
+        JavaClass target = dependency.getTargetClass().getBaseComponentType();
+        if (target.getPackageName().startsWith(ROOT) && !target.getPackageName().equals(ROOT)) {
+          uses.computeIfAbsent(floor(from), unused -> new TreeSet<>()).add(floor(target));
+        }
+      }
+    }
+    uses.keySet().removeAll(UNDRAWN);
+    uses.forEach((from, to) -> to.removeIf(each -> UNDRAWN.contains(each) || each.equals(from)));
+    SortedMap<String, SortedSet<String>> direct = new TreeMap<>();
+    uses.forEach(
+        (from, to) -> {
+          SortedSet<String> others = new TreeSet<>(to);
+          to.forEach(through -> others.removeAll(reached(through, uses)));
+          if (!others.isEmpty()) {
+            direct.put(from, others);
+          }
+        });
+    SortedMap<String, SortedSet<String>> drawn = new TreeMap<>();
+    Matcher edges = DRAWN.matcher(Files.readString(PAGE));
+    while (edges.find()) {
+      drawn.put(edges.group(1), new TreeSet<>(List.of(edges.group(2).split(", "))));
+    }
+    assertThat(drawn).isEqualTo(direct);
+  }
+
+  private static SortedSet<String> reached(String from, Map<String, SortedSet<String>> uses) {
+    SortedSet<String> reached = new TreeSet<>();
+    for (String each : uses.getOrDefault(from, new TreeSet<>())) {
+      reached.add(each);
+      reached.addAll(reached(each, uses));
+    }
+    return reached;
+  }
+
+  /** Returns a package's room in the diagram: backends by themselves, others with their parts. */
+  private static String floor(JavaClass type) {
+    String name = packageOf(type);
+    return name.startsWith("backend") ? name : name.replaceFirst("\\..*", "");
   }
 
   @ArchTest
