@@ -133,20 +133,18 @@ final class PruneCommand extends Subcommand {
             (model, made) -> {
               try (PruneRequest.MasksIn masks = maskFiles.open(model)) {
                 PruneRequest request =
-                    new PruneRequest(
-                        place,
-                        rules,
-                        modules.choice(),
-                        rules.needNorms() ? calibration : new Calibration.None(),
-                        !target.skipVerification,
-                        resumes(),
-                        null,
-                        Optional.ofNullable(masks),
-                        target.packed,
-                        target.card(),
-                        target.storage(),
-                        files(rules.needNorms()),
-                        made);
+                    PruneRequest.of(place, rules)
+                        .choice(modules.choice())
+                        .calibration(rules.needNorms() ? calibration : new Calibration.None())
+                        .verify(!target.skipVerification)
+                        .resume(resumes())
+                        .masks(Optional.ofNullable(masks))
+                        .packed(target.packed)
+                        .card(target.card())
+                        .storage(target.storage())
+                        .files(files(rules.needNorms()))
+                        .smaller(made)
+                        .build();
                 prune(model, request, results, memory);
               }
             };

@@ -152,19 +152,17 @@ record StructureRun(
                     asked.choose(
                         model, backend, calibration, fits, known, command.output.progress()));
     StructureRequest request =
-        new StructureRequest(
-            output,
-            asked,
-            choice.removed(),
-            asked.chosenShare(model, calibration, fits, choice.trials().size()),
-            fits,
-            calibration,
-            command.files(true),
-            command.structures.shardBytes(model),
-            command.resumes(),
-            !command.target.skipVerification,
-            !isFirstHalf() && command.target.card(),
-            command.target.storage().io());
+        StructureRequest.of(output, asked, choice.removed())
+            .chosenShare(asked.chosenShare(model, calibration, fits, choice.trials().size()))
+            .update(fits)
+            .calibration(calibration)
+            .files(command.files(true))
+            .shardBytes(command.structures.shardBytes(model))
+            .resume(command.resumes())
+            .verify(!command.target.skipVerification)
+            .card(!isFirstHalf() && command.target.card())
+            .io(command.target.storage().io())
+            .build();
     StructureJob job = new StructureJob(request, model);
     Map<String, Object> object = new LinkedHashMap<>();
     if (!measured) {

@@ -569,20 +569,16 @@ public final class ModelPruner {
       plan.check(
           inPlace ? model.choose(choice) : PruneJob.check(model, output, resumes, choice, rules));
       PruneRequest request =
-          new PruneRequest(
-              inPlace ? model.path() : output,
-              rules,
-              choice,
-              calibration(model, rules),
-              verify,
-              resumes,
-              null,
-              Optional.ofNullable(masksIn),
-              packed,
-              card && !inPlace,
-              PruneRequest.Storage.DEFAULT,
-              files(plan),
-              Optional.empty());
+          PruneRequest.of(inPlace ? model.path() : output, rules)
+              .choice(choice)
+              .calibration(calibration(model, rules))
+              .verify(verify)
+              .resume(resumes)
+              .masks(Optional.ofNullable(masksIn))
+              .packed(packed)
+              .card(card && !inPlace)
+              .files(files(plan))
+              .build();
       return run(plan, model, request, inPlace, part);
     }
   }

@@ -3,7 +3,6 @@ package io.github.wandacuda.library;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.structure.RemovalRequest;
 import io.github.wandacuda.job.structure.StructureChoice;
@@ -262,19 +261,19 @@ public final class PartRemoval {
         asked.choose(model, backend, calibration, update, true, progress);
     StructureJob job =
         new StructureJob(
-            new StructureRequest(
-                output,
-                asked,
-                chosen.removed(),
-                asked.chosenShare(model, calibration, update, chosen.trials().size()),
-                update,
-                calibration,
-                files,
-                writing.shardBytes == 0 ? StructureRequest.largestShard(model) : writing.shardBytes,
-                writing.resume,
-                writing.verify,
-                writing.card,
-                IoMode.AUTO),
+            StructureRequest.of(output, asked, chosen.removed())
+                .chosenShare(asked.chosenShare(model, calibration, update, chosen.trials().size()))
+                .update(update)
+                .calibration(calibration)
+                .files(files)
+                .shardBytes(
+                    writing.shardBytes == 0
+                        ? StructureRequest.largestShard(model)
+                        : writing.shardBytes)
+                .resume(writing.resume)
+                .verify(writing.verify)
+                .card(writing.card)
+                .build(),
             model);
     job.run(backend, new PhaseClock(backend.concurrency()), progress, Optional.empty(), () -> {});
     return new Result(

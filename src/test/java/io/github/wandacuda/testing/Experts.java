@@ -2,9 +2,7 @@ package io.github.wandacuda.testing;
 
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.structure.StructureRequest;
 import io.github.wandacuda.model.LinearModule;
@@ -13,7 +11,6 @@ import io.github.wandacuda.model.removal.ExpertRemoval;
 import io.github.wandacuda.pruning.recipe.Structure;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -27,19 +24,13 @@ public final class Experts {
   /** Returns the request of a run that removes some, by block. */
   public static StructureRequest request(
       Path output, SortedMap<Integer, List<Integer>> removed, long shardBytes, boolean resume) {
-    return new StructureRequest(
-        output,
-        Smaller.asked(Structure.EXPERTS, ExpertScore.REAP.label()),
-        RemovedParts.of(Structure.EXPERTS, removed),
-        0,
-        Structure.Update.NONE,
-        new Calibration.None(),
-        Map.of(),
-        shardBytes,
-        resume,
-        true,
-        false,
-        IoMode.AUTO);
+    return StructureRequest.of(
+            output,
+            Smaller.asked(Structure.EXPERTS, ExpertScore.REAP.label()),
+            RemovedParts.of(Structure.EXPERTS, removed))
+        .shardBytes(shardBytes)
+        .resume(resume)
+        .build();
   }
 
   /** Writes a model without some of its experts, and returns where. */

@@ -63,25 +63,12 @@ public final class Pruning {
   /** Returns what prunes all modules by rules, with a check of the output. */
   public static PruneRequest request(
       Path output, PruningRules rules, Calibration calibration, boolean resume) {
-    return new PruneRequest(output, rules, ModuleChoice.DEFAULT, calibration, true, resume, false);
+    return PruneRequest.of(output, rules).calibration(calibration).resume(resume).build();
   }
 
   /** Returns the same request with another use of the disk. */
   public static PruneRequest storing(PruneRequest other, IoMode io, Duration saveEvery) {
-    return new PruneRequest(
-        other.output(),
-        other.rules(),
-        other.choice(),
-        other.calibration(),
-        other.verify(),
-        other.resume(),
-        other.allocation(),
-        other.masks(),
-        other.packed(),
-        other.card(),
-        new PruneRequest.Storage(io, saveEvery),
-        other.files(),
-        other.smaller());
+    return other.toBuilder().storage(new PruneRequest.Storage(io, saveEvery)).build();
   }
 
   /** Takes the norms from a statistics file. */
@@ -124,7 +111,12 @@ public final class Pruning {
       boolean resume,
       Unreached unreached) {
     PruningRules rules = new PruningRules(ModuleRules.of(method, sparsity), unreached);
-    return new PruneRequest(output, rules, choice, calibration, verify, resume, false);
+    return PruneRequest.of(output, rules)
+        .choice(choice)
+        .calibration(calibration)
+        .verify(verify)
+        .resume(resume)
+        .build();
   }
 
   /** Prunes all modules of a model on two threads. */

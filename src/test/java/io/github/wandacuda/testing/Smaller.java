@@ -2,7 +2,6 @@ package io.github.wandacuda.testing;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.structure.RemovalRequest;
@@ -14,7 +13,6 @@ import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -65,19 +63,11 @@ public final class Smaller {
     RemovedParts parts = RemovedParts.of(structure, removed);
     StructureJob job =
         new StructureJob(
-            new StructureRequest(
-                output,
-                asked(structure, score),
-                parts,
-                0,
-                update,
-                calibration,
-                Map.of(),
-                1 << 20,
-                false,
-                true,
-                false,
-                IoMode.AUTO),
+            StructureRequest.of(output, asked(structure, score), parts)
+                .update(update)
+                .calibration(calibration)
+                .shardBytes(1 << 20)
+                .build(),
             model);
     job.run(backend, new PhaseClock(2), Progress.NONE, Optional.empty(), () -> {});
     return job.removed().kinds().get(structure);

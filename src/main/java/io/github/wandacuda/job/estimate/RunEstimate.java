@@ -179,6 +179,10 @@ public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
   /** Returns a request of which nothing is written. */
   public static PruneRequest request(
       PruningRules rules, ModuleChoice choice, Calibration calibration) {
-    return new PruneRequest(Path.of(""), rules, choice, calibration, false, false, false);
+    return PruneRequest.of(Path.of(""), rules)
+        .choice(choice)
+        .calibration(calibration)
+        .verify(false)
+        .build();
   }
 }

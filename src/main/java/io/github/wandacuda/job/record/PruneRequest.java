@@ -42,47 +42,129 @@ public record PruneRequest(
     Storage storage,
     Map<String, List<Path>> files,
     Optional<SmallerModel> smaller) {
-  /** Makes a request whose output isn't packed, and that uses the disk as most runs do. */
-  public PruneRequest(
-      Path output,
-      PruningRules rules,
-      ModuleChoice choice,
-      Calibration calibration,
-      boolean verify,
-      boolean resume,
-      boolean card) {
-    this(
-        output,
-        rules,
-        choice,
-        calibration,
-        verify,
-        resume,
-        null,
-        Optional.empty(),
-        false,
-        card,
-        Storage.DEFAULT,
-        Map.of(),
-        Optional.empty());
+  /**
+   * Begins a request by its output and rules. All else is as most runs have it: all modules, no
+   * calibration, a check of what was written, and a new output without a card.
+   */
+  public static Builder of(Path output, PruningRules rules) {
+    return new Builder(output, rules);
+  }
+
+  /** Returns what changes some of this request. */
+  public Builder toBuilder() {
+    return new Builder(output, rules)
+        .choice(choice)
+        .calibration(calibration)
+        .verify(verify)
+        .resume(resume)
+        .allocation(allocation)
+        .masks(masks)
+        .packed(packed)
+        .card(card)
+        .storage(storage)
+        .files(files)
+        .smaller(smaller);
   }
 
   /** Returns the same request by rules with shares, which may go on with what is there. */
   public PruneRequest with(PruningRules shared, String label, boolean begun) {
-    return new PruneRequest(
-        output,
-        shared,
-        choice,
-        calibration,
-        verify,
-        begun,
-        label,
-        masks,
-        packed,
-        card,
-        storage,
-        files,
-        smaller);
+    Builder builder = toBuilder();
+    builder.rules = shared;
+    return builder.allocation(label).resume(begun).build();
+  }
+
+  /** Collects a request's values; each is named where it is given. */
+  public static final class Builder {
+    private final Path output;
+    private PruningRules rules;
+    private ModuleChoice choice = ModuleChoice.DEFAULT;
+    private Calibration calibration = new Calibration.None();
+    private boolean verify = true;
+    private boolean resume;
+    private String allocation;
+    private Optional<MasksIn> masks = Optional.empty();
+    private boolean packed;
+    private boolean card;
+    private Storage storage = Storage.DEFAULT;
+    private Map<String, List<Path>> files = Map.of();
+    private Optional<SmallerModel> smaller = Optional.empty();
+
+    private Builder(Path output, PruningRules rules) {
+      this.output = output;
+      this.rules = rules;
+    }
+
+    public Builder choice(ModuleChoice choice) {
+      this.choice = choice;
+      return this;
+    }
+
+    public Builder calibration(Calibration calibration) {
+      this.calibration = calibration;
+      return this;
+    }
+
+    public Builder verify(boolean verify) {
+      this.verify = verify;
+      return this;
+    }
+
+    public Builder resume(boolean resume) {
+      this.resume = resume;
+      return this;
+    }
+
+    public Builder allocation(String allocation) {
+      this.allocation = allocation;
+      return this;
+    }
+
+    public Builder masks(Optional<MasksIn> masks) {
+      this.masks = masks;
+      return this;
+    }
+
+    public Builder packed(boolean packed) {
+      this.packed = packed;
+      return this;
+    }
+
+    public Builder card(boolean card) {
+      this.card = card;
+      return this;
+    }
+
+    public Builder storage(Storage storage) {
+      this.storage = storage;
+      return this;
+    }
+
+    public Builder files(Map<String, List<Path>> files) {
+      this.files = files;
+      return this;
+    }
+
+    public Builder smaller(Optional<SmallerModel> smaller) {
+      this.smaller = smaller;
+      return this;
+    }
+
+    public PruneRequest build() {
+      return new PruneRequest(
+          output,
+          rules,
+          choice,
+          calibration,
+          verify,
+          resume,
+          allocation,
+          masks,
+          packed,
+          card,
+          storage,
+          files,
+          smaller);
+    }
   }
 
   /**

@@ -45,6 +45,97 @@ public record StructureRequest(
     boolean verify,
     boolean card,
     IoMode io) {
+  /**
+   * Begins a request by its output, what was asked for and what goes. All else is as most runs have
+   * it: no fit, no calibration, a check of what was written, and a new output without a card.
+   */
+  public static Builder of(Path output, RemovalRequest asked, RemovedParts removed) {
+    return new Builder(output, asked, removed);
+  }
+
+  /** Collects a request's values; each is named where it is given. */
+  public static final class Builder {
+    private final Path output;
+    private final RemovalRequest asked;
+    private final RemovedParts removed;
+    private double chosenShare;
+    private Update update = Update.NONE;
+    private Calibration calibration = new Calibration.None();
+    private Map<String, List<Path>> files = Map.of();
+    private long shardBytes;
+    private boolean resume;
+    private boolean verify = true;
+    private boolean card;
+    private IoMode io = IoMode.AUTO;
+
+    private Builder(Path output, RemovalRequest asked, RemovedParts removed) {
+      this.output = output;
+      this.asked = asked;
+      this.removed = removed;
+    }
+
+    public Builder chosenShare(double chosenShare) {
+      this.chosenShare = chosenShare;
+      return this;
+    }
+
+    public Builder update(Update update) {
+      this.update = update;
+      return this;
+    }
+
+    public Builder calibration(Calibration calibration) {
+      this.calibration = calibration;
+      return this;
+    }
+
+    public Builder files(Map<String, List<Path>> files) {
+      this.files = files;
+      return this;
+    }
+
+    public Builder shardBytes(long shardBytes) {
+      this.shardBytes = shardBytes;
+      return this;
+    }
+
+    public Builder resume(boolean resume) {
+      this.resume = resume;
+      return this;
+    }
+
+    public Builder verify(boolean verify) {
+      this.verify = verify;
+      return this;
+    }
+
+    public Builder card(boolean card) {
+      this.card = card;
+      return this;
+    }
+
+    public Builder io(IoMode io) {
+      this.io = io;
+      return this;
+    }
+
+    public StructureRequest build() {
+      return new StructureRequest(
+          output,
+          asked,
+          removed,
+          chosenShare,
+          update,
+          calibration,
+          files,
+          shardBytes,
+          resume,
+          verify,
+          card,
+          io);
+    }
+  }
+
   /** Returns the bytes of a model's largest shard, which shards of a smaller one may have too. */
   public static long largestShard(ModelDirectory model) {
     return model.checkpoint().shards().stream()

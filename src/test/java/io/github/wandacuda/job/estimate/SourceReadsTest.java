@@ -26,8 +26,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -165,20 +163,12 @@ class SourceReadsTest {
 
   private static long said(ModelDirectory model, boolean packed) {
     PruneRequest request =
-        new PruneRequest(
-            model.path().resolveSibling("out"),
-            new PruningRules(ModuleRules.of(Method.MAGNITUDE, HALF), Unreached.MAGNITUDE),
-            ModuleChoice.DEFAULT,
-            new Calibration.None(),
-            false,
-            false,
-            null,
-            Optional.empty(),
-            packed,
-            false,
-            PruneRequest.Storage.DEFAULT,
-            Map.of(),
-            Optional.empty());
+        PruneRequest.of(
+                model.path().resolveSibling("out"),
+                new PruningRules(ModuleRules.of(Method.MAGNITUDE, HALF), Unreached.MAGNITUDE))
+            .verify(false)
+            .packed(packed)
+            .build();
     try (Backend backend = Pruning.cpu(2)) {
       return PruneJob.toOutput(model, request).needs(backend).readBytes();
     }

@@ -17,7 +17,6 @@ import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.mask.MaskSink;
 import io.github.wandacuda.pruning.recipe.Method;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
@@ -258,14 +257,10 @@ class ResumeTest {
 
   private PruneRequest small(String what, String amount, boolean bySamples, Path to) {
     return Pruning.storing(
-        new PruneRequest(
-                to,
-                rules(what, amount),
-                ModuleChoice.DEFAULT,
-                bySamples ? smallSamples : smallMoments,
-                true,
-                true,
-                false)
+        PruneRequest.of(to, rules(what, amount))
+            .calibration(bySamples ? smallSamples : smallMoments)
+            .resume(true)
+            .build()
             .with(rules(what, amount), amount.equals("shared") ? "atp, step 0.06" : null, true),
         IoMode.DIRECT,
         Duration.ZERO);
@@ -382,20 +377,7 @@ class ResumeTest {
   }
 
   private static PruneRequest withCard(PruneRequest request, boolean card) {
-    return new PruneRequest(
-        request.output(),
-        request.rules(),
-        request.choice(),
-        request.calibration(),
-        request.verify(),
-        request.resume(),
-        request.allocation(),
-        request.masks(),
-        request.packed(),
-        card,
-        request.storage(),
-        request.files(),
-        request.smaller());
+    return request.toBuilder().card(card).build();
   }
 
   @Test

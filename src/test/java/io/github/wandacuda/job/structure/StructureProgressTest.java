@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -16,7 +15,6 @@ import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.io.TempDir;
@@ -67,19 +65,12 @@ class StructureProgressTest {
       double share = asked.chosenShare(model, calibration, Update.REALIGN, chosen.trials().size());
       assertThat(shares.done.getLast()).isBetween(0.99 * share, 1.01 * share);
       StructureRequest request =
-          new StructureRequest(
-              directory.resolve("out"),
-              asked,
-              chosen.removed(),
-              share,
-              Update.REALIGN,
-              calibration,
-              Map.of(),
-              1 << 20,
-              false,
-              true,
-              false,
-              IoMode.AUTO);
+          StructureRequest.of(directory.resolve("out"), asked, chosen.removed())
+              .chosenShare(share)
+              .update(Update.REALIGN)
+              .calibration(calibration)
+              .shardBytes(1 << 20)
+              .build();
       new StructureJob(request, model)
           .run(backend, new PhaseClock(2), shares, Optional.empty(), () -> {});
     }
