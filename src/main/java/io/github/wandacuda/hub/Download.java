@@ -1,7 +1,6 @@
 package io.github.wandacuda.hub;
 
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -11,7 +10,6 @@ import io.github.wandacuda.hub.HubListing.HubFile;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.system.SpaceCheck;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,15 +26,14 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.stream.IntStream;
 
 /**
- * Brings files of the Hub into the cache that Hugging Face's tools share, or into a folder. Files
- * arrive in pieces, several side by side; one that was begun is gone on with, and each gets its
- * name when its digest is what the Hub says.
+ * Brings files of the Hub into the cache that Hugging Face's tools share, or into a folder. Several
+ * files arrive at once; one that was begun is gone on with, and each gets its name when its digest
+ * is what the Hub says.
  */
 public final class Download {
-  private static final int AT_ONCE = 8;
+  private static final int AT_ONCE = 4;
 
   private final HubSettings settings;
   private final DownloadRequest request;
@@ -119,51 +116,32 @@ public final class Download {
   private void fetch(HubListing listing, HubConnection hub, Progress progress) {
     Map<String, PartialFile> files = new LinkedHashMap<>();
     CheckedBlobs checked = new CheckedBlobs(folder, request.output().isEmpty());
-    try (DirectIo io = DirectIo.of(DirectIo.IoMode.AUTO)) {
-      for (HubFile file : listing.files()) {
-        // Also where the content is on its way for another name: what has this one may be wrong.
-        if (!isThere(file, checked) && !files.containsKey(file.hash())) {
-          files.put(file.hash(), new PartialFile(file, settings.piece(), folder, io));
-        }
+    for (HubFile file : listing.files()) {
+      // Also where the content is on its way for another name: what has this one may be wrong.
+      if (!isThere(file, checked) && !files.containsKey(file.hash())) {
+        files.put(file.hash(), new PartialFile(file, folder));
       }
-      long missing = files.values().stream().mapToLong(PartialFile::missing).sum();
-      SpaceCheck.requireDisk(folder.blobs(), missing);
-      Arrivals arrivals =
-          new Arrivals(
-              progress,
-              files.size(),
-              files.values().stream().mapToLong(partial -> partial.file().size()).sum(),
-              missing);
-      ThreadLocal<ByteBuffer> memory =
-          ThreadLocal.withInitial(() -> ByteBuffer.allocateDirect(settings.piece()));
-      List<Runnable> pieces = new ArrayList<>();
-      for (PartialFile file : files.values()) {
-        IntStream.range(0, file.pieces())
-            .filter(piece -> !file.has(piece))
-            .forEach(
-                piece ->
-                    pieces.add(
-                        () -> {
-                          if (file.fetch(piece, hub, memory.get(), arrivals::add)) {
-                            complete(file, checked, arrivals);
-                          }
-                        }));
-        if (file.missing() == 0) {
-          pieces.add(() -> complete(file, checked, arrivals));
-        }
-      }
-      run(pieces);
-    } finally {
-      files.values().forEach(PartialFile::close);
     }
+    long missing = files.values().stream().mapToLong(PartialFile::missing).sum();
+    SpaceCheck.requireDisk(folder.blobs(), missing);
+    Arrivals arrivals =
+        new Arrivals(
+            progress,
+            files.size(),
+            files.values().stream().mapToLong(partial -> partial.file().size()).sum(),
+            missing);
+    List<Runnable> tasks = new ArrayList<>();
+    for (PartialFile file : files.values()) {
+      tasks.add(
+          () -> {
+            Path blob = folder.blob(file.file());
+            file.fetch(hub, blob, arrivals::add);
+            OutputException.writing(blob, () -> checked.add(file.file()));
+            arrivals.done();
+          });
+    }
+    run(tasks);
     checked.write();
-  }
-
-  private void complete(PartialFile file, CheckedBlobs checked, Arrivals arrivals) {
-    Path blob = folder.blob(file.file());
-    file.complete(blob);
-    OutputException.writing(blob, () -> checked.add(file.file()));
-    arrivals.done();
   }
 
   /**
@@ -198,7 +176,7 @@ public final class Download {
     }
   }
 
-  /** Runs tasks side by side, until one fails. */
+  /** Runs tasks, a few at a time, until one fails. */
   private static void run(List<Runnable> tasks) {
     try (ExecutorService pool = Executors.newFixedThreadPool(AT_ONCE)) {
       var running = new ExecutorCompletionService<Void>(pool);

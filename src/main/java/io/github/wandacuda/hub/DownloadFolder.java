@@ -42,12 +42,12 @@ record DownloadFolder(Path root, Path blobs) {
     return blobs.resolve(file.hash());
   }
 
-  /** Returns where a file's bytes are until all have arrived. */
+  /** Returns where a file's first bytes are until all have arrived. */
   Path data(HubFile file) {
     return blobs.resolve(file.hash() + DATA);
   }
 
-  /** Returns the file that has a byte for each piece that has arrived. */
+  /** Returns the file in which an older version marked the pieces that had arrived. */
   Path marks(HubFile file) {
     return blobs.resolve(file.hash() + MARKS);
   }

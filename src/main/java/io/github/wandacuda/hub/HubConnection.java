@@ -8,30 +8,25 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.ResponseInfo;
-import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
+import java.net.http.HttpResponse.BodySubscribers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 
 /**
@@ -49,6 +44,15 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
   private static final int TRIES = 5;
 
   private static final int LONGEST_JSON = 64 << 20;
+
+  /**
+   * What is read of an answer that isn't wanted: a connection that is read to its end serves again.
+   */
+  private static final int DRAINED = 1 << 16;
+
+  /** What is taken at once of a file. */
+  private static final int BUFFER = 1 << 18;
+
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
   static HubConnection of(HubSettings settings, DownloadRequest request) {
@@ -63,10 +67,10 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
     return new HubConnection(settings, request, client);
   }
 
-  /** Takes the bytes of a response as they arrive. */
+  /** Takes the bytes of a file in their order, as they arrive. */
   @FunctionalInterface
   interface Sink {
-    void take(ByteBuffer bytes) throws IOException;
+    void take(byte[] bytes, int count);
   }
 
   /** A response that may be another one the next time. */
@@ -93,7 +97,9 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
         () -> 0,
         () -> {
           bytes.reset();
-          transfer(path, 0, LONGEST_JSON, false, Channels.newChannel(bytes)::write);
+          try (InputStream body = answer(path, Optional.empty()).body()) {
+            bytes.write(body.readNBytes(LONGEST_JSON));
+          }
         });
     try {
       return JsonTree.read(new ByteArrayInputStream(bytes.toByteArray()));
@@ -105,29 +111,26 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
   }
 
   /**
-   * Reads bytes of a file.
+   * Reads a file to its end.
    *
-   * @param from the first
-   * @param to behind the last
-   * @param whole whether they are all of the file
+   * @param from the first byte
+   * @param size of the whole file
    */
-  void read(String path, long from, long to, boolean whole, Sink sink) {
+  void read(String path, long from, long size, Sink sink) {
     long[] at = {from};
+    byte[] bytes = new byte[BUFFER];
     retrying(
         () -> at[0],
         () -> {
-          transfer(
-              path,
-              at[0],
-              to,
-              !whole || at[0] > from,
-              piece -> {
-                int length = piece.remaining();
-                sink.take(piece);
-                at[0] += length;
-              });
-          if (at[0] < to) {
-            throw new IOException("%d bytes of %s ended early".formatted(to - at[0], path));
+          try (InputStream body = rest(path, at[0], size)) {
+            while (at[0] < size) {
+              int count = body.read(bytes, 0, (int) Math.min(bytes.length, size - at[0]));
+              if (count < 0) {
+                throw new IOException("%d bytes of %s ended early".formatted(size - at[0], path));
+              }
+              sink.take(bytes, count);
+              at[0] += count;
+            }
           }
         });
   }
@@ -141,6 +144,9 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
         attempt.run();
         return;
       } catch (IOException e) {
+        if (Thread.currentThread().isInterrupted()) {
+          throw new CancelledException("cancelled", e);
+        }
         long now = progress.getAsLong();
         failures = now > before ? 1 : failures + 1;
         before = now;
@@ -158,20 +164,39 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
     }
   }
 
-  /** Reads a response and those that it leads to, up to a number of bytes. */
-  private void transfer(String path, long from, long to, boolean range, Sink sink)
-      throws IOException {
+  /** Opens what comes of a file from a byte on, also where a server knows no ranges. */
+  private InputStream rest(String path, long from, long size) throws IOException {
+    HttpResponse<InputStream> answer =
+        answer(path, Optional.of("bytes=%d-%d".formatted(from, size - 1)));
+    InputStream body = answer.body();
+    try {
+      String said = answer.headers().firstValue("Content-Range").orElse("");
+      if (answer.statusCode() == 200) {
+        body.skipNBytes(from);
+      } else if (!said.startsWith("bytes %d-".formatted(from))) {
+        throw new IOException("bytes of another place: '%s'".formatted(Printable.of(said)));
+      }
+      return body;
+    } catch (IOException e) {
+      body.close();
+      throw e;
+    }
+  }
+
+  /** Returns the answer to a question, a whole one or a part, which redirects may lead to. */
+  private HttpResponse<InputStream> answer(String path, Optional<String> range) throws IOException {
     URI at = URI.create(settings.endpoint() + path);
     for (int hop = 0; hop < REDIRECTS; hop++) {
       HttpRequest.Builder request = HttpRequest.newBuilder(at).header("User-Agent", "wanda-cuda");
       settings.tokenFor(at).ifPresent(token -> request.header("Authorization", "Bearer " + token));
-      if (range) {
-        request.header("Range", "bytes=%d-%d".formatted(from, to - 1));
-      }
-      HttpResponse<Void> response = send(request.build(), from, to, range, sink);
+      range.ifPresent(bytes -> request.header("Range", bytes));
+      HttpResponse<InputStream> response = send(request.build());
       int status = response.statusCode();
       if (status == 200 || status == 206) {
-        return;
+        return response;
+      }
+      try (InputStream body = response.body()) {
+        body.skip(DRAINED);
       }
       if (status < 300 || status >= 400) {
         throw failure(at, response);
@@ -195,51 +220,31 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
     throw new IOException("a redirect to '%s'".formatted(Printable.of(location)));
   }
 
-  private HttpResponse<Void> send(HttpRequest request, long from, long to, boolean range, Sink sink)
-      throws IOException {
-    AtomicReference<Body> body = new AtomicReference<>();
-    CompletableFuture<HttpResponse<Void>> response =
+  /** Sends a request, and returns when the head of its answer is there. */
+  private HttpResponse<InputStream> send(HttpRequest request) throws IOException {
+    CompletableFuture<HttpResponse<InputStream>> response =
         client.sendAsync(
             request,
-            info -> {
-              body.set(new Body(info, from, to, range, sink));
-              return body.get();
-            });
-    long before = 0;
-    while (true) {
-      try {
-        return response.get(settings.stall().toMillis(), TimeUnit.MILLISECONDS);
-      } catch (TimeoutException e) {
-        Body current = body.get();
-        long now = current == null ? 0 : current.arrived;
-        if (now == before) {
-          IOException stalled =
-              new IOException("no byte in %d s".formatted(settings.stall().toSeconds()), e);
-          if (current != null) {
-            current.abandon(stalled);
-          }
-          response.cancel(true);
-          throw stalled;
-        }
-        before = now;
-      } catch (InterruptedException e) {
-        response.cancel(true);
-        Thread.currentThread().interrupt();
-        throw new CancelledException("cancelled", e);
-      } catch (ExecutionException e) {
-        if (e.getCause() instanceof IOException cause) {
-          throw cause;
-        }
-        if (e.getCause() instanceof WandaException cause) {
-          throw cause;
-        }
-        throw new IOException(e.getCause());
-      }
+            info ->
+                BodySubscribers.mapping(
+                    BodySubscribers.ofInputStream(), in -> new WatchedBody(in, settings.stall())));
+    try {
+      // The request's own timeout may end with the head or with the body, as the JDK's versions do.
+      return response.get(settings.stall().toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      response.cancel(true);
+      throw new IOException("no byte in %d s".formatted(settings.stall().toSeconds()), e);
+    } catch (InterruptedException e) {
+      response.cancel(true);
+      Thread.currentThread().interrupt();
+      throw new IOException(e);
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof IOException cause ? cause : new IOException(e.getCause());
     }
   }
 
   /** Returns the failure that a status stands for; one that may pass is thrown. */
-  private RuntimeException failure(URI address, HttpResponse<Void> response) throws IOException {
+  private RuntimeException failure(URI address, HttpResponse<?> response) throws IOException {
     int status = response.statusCode();
     // The address of a large file's store holds for a while; the Hub gives another one then.
     if (status == 429 || status == 408 || status >= 500 || !settings.isHub(address)) {
@@ -300,92 +305,5 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
   @Override
   public void close() {
     client.shutdownNow();
-  }
-
-  /** A response's body: what is wanted of it goes to the sink, and the rest isn't waited for. */
-  private static final class Body implements HttpResponse.BodySubscriber<Void> {
-    /** What is read of other bodies, since a connection that is read to its end serves again. */
-    private static final int DRAINED = 1 << 16;
-
-    private final CompletableFuture<Void> end = new CompletableFuture<>();
-    private final Sink sink;
-    private Flow.Subscription subscription;
-
-    /** Bytes that come before those that were asked for, as where a server knows no ranges. */
-    private long skip;
-
-    private long left;
-    private volatile long arrived;
-
-    Body(ResponseInfo info, long from, long to, boolean range, Sink sink) {
-      boolean wanted = info.statusCode() == 200 || info.statusCode() == 206;
-      skip = wanted ? (range && info.statusCode() == 200 ? from : 0) : DRAINED;
-      left = wanted ? to - from : 0;
-      this.sink = sink;
-      String said = info.headers().firstValue("Content-Range").orElse("");
-      if (info.statusCode() == 206 && !said.startsWith("bytes %d-".formatted(from))) {
-        end.completeExceptionally(
-            new IOException("bytes of another place: '%s'".formatted(Printable.of(said))));
-      }
-    }
-
-    @Override
-    public CompletionStage<Void> getBody() {
-      return end;
-    }
-
-    @Override
-    public void onSubscribe(Flow.Subscription given) {
-      subscription = given;
-      if (end.isDone()) {
-        given.cancel();
-      } else {
-        given.request(1);
-      }
-    }
-
-    @Override
-    public synchronized void onNext(List<ByteBuffer> buffers) {
-      boolean tooMany = false;
-      try {
-        for (ByteBuffer buffer : buffers) {
-          arrived += buffer.remaining();
-          int skipped = (int) Math.min(skip, buffer.remaining());
-          skip -= skipped;
-          buffer.position(buffer.position() + skipped);
-          tooMany |= buffer.remaining() > left;
-          buffer.limit(buffer.position() + (int) Math.min(left, buffer.remaining()));
-          left -= buffer.remaining();
-          if (buffer.hasRemaining() && !end.isDone()) {
-            sink.take(buffer);
-          }
-        }
-      } catch (IOException | RuntimeException e) {
-        subscription.cancel();
-        end.completeExceptionally(e);
-        return;
-      }
-      if (tooMany) {
-        subscription.cancel();
-        end.complete(null);
-      } else {
-        subscription.request(1);
-      }
-    }
-
-    /** Takes nothing any more; the caller goes on with another response. */
-    synchronized void abandon(IOException failure) {
-      end.completeExceptionally(failure);
-    }
-
-    @Override
-    public void onError(Throwable failure) {
-      end.completeExceptionally(failure);
-    }
-
-    @Override
-    public void onComplete() {
-      end.complete(null);
-    }
   }
 }

@@ -26,7 +26,6 @@ import java.util.Optional;
  *     token} in {@code HF_HOME}
  * @param stall after how long without a byte a connection counts as lost
  * @param pause before what failed is tried a second time; twice as long before the third, and so on
- * @param piece bytes of a file that are asked for at once
  */
 public record HubSettings(
     URI endpoint,
@@ -34,8 +33,7 @@ public record HubSettings(
     HubCache cache,
     ProxySelector proxies,
     Duration stall,
-    Duration pause,
-    int piece) {
+    Duration pause) {
   private static final String PUBLIC = "https://huggingface.co";
 
   public static HubSettings of(Map<String, String> environment) {
@@ -45,8 +43,7 @@ public record HubSettings(
         HubCache.of(environment),
         new Proxies(environment),
         Duration.ofSeconds(60),
-        Duration.ofSeconds(1),
-        16 << 20);
+        Duration.ofSeconds(1));
   }
 
   /** Returns the token if an address is the Hub's own and no proxy could read it on the way. */

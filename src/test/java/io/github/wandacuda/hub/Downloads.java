@@ -150,7 +150,7 @@ abstract class Downloads {
   HubSettings settings(Duration pause) {
     HubSettings usual = HubSettings.of(environment);
     return new HubSettings(
-        usual.endpoint(), usual.token(), usual.cache(), usual.proxies(), stall, pause, PIECE);
+        usual.endpoint(), usual.token(), usual.cache(), usual.proxies(), stall, pause);
   }
 
   static DownloadRequest request(String revision, List<String> include, List<String> exclude) {
