@@ -150,7 +150,7 @@ class RecipeSchemaTest {
   /** Every key with every kind of value that is none of its own. */
   static Stream<String> valuesOfOtherKinds() {
     List<String> stages = new ArrayList<>();
-    for (String key : RecipeReader.KEYS) {
+    for (String key : StageReader.KEYS) {
       for (String value : List.of("true", "null", "[a]", "{a: b}", "7", "'7'", "x", "''")) {
         boolean any = key.equals("modules") && value.matches("x|'.*'");
         boolean swaps = key.equals("refine-swaps") && value.equals("7");
@@ -182,7 +182,7 @@ class RecipeSchemaTest {
   @Test
   void bothKnowTheSameNames() {
     JsonNode keys = SCHEMA.at("/$defs/stage/properties");
-    assertThat(keys.fieldNames()).toIterable().containsExactlyElementsOf(RecipeReader.KEYS);
+    assertThat(keys.fieldNames()).toIterable().containsExactlyElementsOf(StageReader.KEYS);
     for (MethodKey key : MethodKey.values()) {
       JsonNode schema = keys.get(key.label());
       assertThat(schema.has("const") ? List.of(schema.get("const").asText()) : words(schema))

@@ -94,6 +94,7 @@ class RecipeTest {
             + " mean 'modules'?",
         "refine_swap: 3 | line 3: | did you mean 'refine-swaps'?",
         "colour: red | line 3: | found 'colour'",
+        "<<: {sparsity: 0.5} | line 3: expected one of the keys | found '<<'",
         "method: 'sparse-gpt' | line 3: method: expected one of wanda, | found 'sparse-gpt'; did"
             + " you mean 'sparsegpt'?",
         "method: 7 | line 3: method: expected one of | found the number 7",
@@ -224,6 +225,11 @@ class RecipeTest {
   void deepAndLongFilesAreReadOrRefusedAtOnce() throws IOException {
     assertThatThrownBy(() -> read("[".repeat(1 << 20))).isInstanceOf(UsageException.class);
     assertThatThrownBy(() -> read("- ".repeat(1 << 19))).isInstanceOf(UsageException.class);
+    assertThatThrownBy(() -> read("{? ".repeat(1 << 18)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("line 1: expected at most 32 levels of nesting, found more");
+    assertThatThrownBy(() -> read("- modules: " + "[".repeat(30) + "]".repeat(30)))
+        .hasMessageContaining("line 1: expected one value for 'modules', found a list");
     assertThat(read("- {}\n".repeat(100_000)).stages()).hasSize(100_000);
   }
 
