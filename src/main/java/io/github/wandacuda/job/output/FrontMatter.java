@@ -9,10 +9,11 @@ import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.api.lowlevel.Parse;
 import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.events.ScalarEvent;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.parser.ParserImpl;
+import org.snakeyaml.engine.v2.scanner.StreamReader;
 
 /**
  * Reads the YAML that a card begins with, event by event: nothing is nested in memory, and nothing
@@ -26,7 +27,8 @@ final class FrontMatter {
 
   private FrontMatter(String text, Collection<String> wanted) {
     LoadSettings settings = LoadSettings.builder().setCodePointLimit(Integer.MAX_VALUE).build();
-    this.events = new Parse(settings).parseString(text).iterator();
+    // As api.lowlevel.Parse does it, whose package the engine's module doesn't export.
+    this.events = new ParserImpl(settings, new StreamReader(settings, text));
     this.wanted = wanted;
   }
 
