@@ -11,26 +11,43 @@ import io.github.wandacuda.model.InputObserver;
 import java.util.List;
 
 /**
- * A device through which batches pass one after the other: each is embedded, observed in a block or
- * run through it by itself. Hidden states lie elsewhere; a batch's begin with a given token of
- * those. Used from one thread at a time.
+ * Runs the batches of one device through a decoder, one after the other: embeds a batch, or runs it
+ * through a block with or without observing what the block's linear modules read. The hidden states
+ * of all the device's batches lie in a {@link HiddenStates}; a batch is found there by the number
+ * of its first token. Used from one thread at a time.
  */
 public final class BatchRunner implements AutoCloseable {
   private final Decoder decoder;
   private final Tensor hidden;
   private final BatchObserver observer;
 
+  /**
+   * Reserves memory on the decoder's device for the hidden states of one batch.
+   *
+   * @param tokens of the largest batch
+   */
   public BatchRunner(Decoder decoder, int tokens) {
     this.decoder = decoder;
     hidden = decoder.operations().tensor(tokens, decoder.hiddenSize());
     observer = new BatchObserver(decoder.operations());
   }
 
-  /** Returns memory for the states of some tokens; the next call uses it too. */
+  /**
+   * Returns memory for the states of some tokens. All calls share it, so the rows are overwritten
+   * by the next call or the next batch.
+   *
+   * @param count tokens, at most those that memory was reserved for
+   */
   Tensor rows(int count) {
     return hidden.rows(0, count);
   }
 
+  /**
+   * Computes the states that the first block reads, from a batch's token ids.
+   *
+   * @param states takes them
+   * @param at the batch's first token among those of the states
+   */
   public void embed(SampleBatch batch, HiddenStates states, long at) {
     Tensor rows = rows(batch.tokens());
     decoder.embed(batch.ids(), batch.sequenceLength(), rows);
@@ -38,10 +55,14 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   /**
-   * Runs a block and sums the squares of its linear modules' inputs.
+   * Runs a block on a batch and sums, for each column, the squares of its linear modules' inputs.
    *
-   * @param advance whether the states are replaced by the block's outputs
-   * @param also sees the inputs too
+   * @param states of all the device's batches
+   * @param at the batch's first token among them
+   * @param advance whether the block's outputs replace the batch's states; otherwise they are
+   *     dropped
+   * @param also sees the same inputs, beside this runner's own observer
+   * @return the sums over this batch alone
    * @throws InputException if a sum isn't finite; it names the first activation that isn't
    */
   public BatchSquares observe(
@@ -64,11 +85,11 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   /**
-   * Runs a block and replaces a batch's hidden states by its outputs.
+   * Runs a block on a batch and replaces the batch's hidden states by the block's outputs.
    *
-   * @param states of all batches
+   * @param states of all the device's batches
    * @param at the batch's first token among them
-   * @param also is shown each linear module's input, beside this runner's own observer
+   * @param also is shown each linear module's input
    */
   public void advance(
       Block block, SampleBatch batch, HiddenStates states, long at, InputObserver also) {
@@ -103,7 +124,10 @@ public final class BatchRunner implements AutoCloseable {
     };
   }
 
-  /** Takes a batch's sums while the states that they were computed from are still there. */
+  /**
+   * Takes a batch's sums and checks them. The states before the block must not have been replaced
+   * yet: if a sum isn't finite, the batch runs again from them to find the activation.
+   */
   private BatchSquares takeFinite(Block block, SampleBatch batch, HiddenStates states, long at) {
     BatchSquares squares = observer.take();
     try {
@@ -115,7 +139,10 @@ public final class BatchRunner implements AutoCloseable {
     }
   }
 
-  /** Runs samples one by one, until one shows an activation that isn't finite. */
+  /**
+   * Runs the batch's samples one by one until one shows an activation that isn't finite, and fails
+   * with its module, row and column.
+   */
   private void search(Block block, SampleBatch batch, HiddenStates states, long at) {
     int length = batch.sequenceLength();
     Tensor rows = hidden.rows(0, length);

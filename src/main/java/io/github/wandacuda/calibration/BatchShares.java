@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * The devices that a decoder is on, and the batches of each: every device has its share of the
- * batches, one after the other, for all blocks.
+ * Divides the batches of a run over the devices that a decoder is on. A device keeps its share for
+ * all blocks, and runs its batches one after the other.
  */
 final class BatchShares implements AutoCloseable {
   private final List<Share> shares = new ArrayList<>();
@@ -26,7 +26,12 @@ final class BatchShares implements AutoCloseable {
   /** Holds the states of all samples in host memory, where no device has them all. */
   private final GrowingMemory gathered = new GrowingMemory();
 
-  /** Divides batches over the devices that a decoder is on. */
+  /**
+   * Divides batches over the devices, and reserves memory for their hidden states.
+   *
+   * @param decoder on one device or several
+   * @param batches all that run, at least one
+   */
   BatchShares(Decoder decoder, List<SampleBatch> batches) {
     SampleBatch last = batches.getLast();
     samples = last.firstSample() + last.samples().size();
@@ -44,6 +49,7 @@ final class BatchShares implements AutoCloseable {
         });
   }
 
+  /** Computes the states that the first block reads. */
   void embed(SampleProgress watcher) {
     each(
         null,
@@ -51,7 +57,12 @@ final class BatchShares implements AutoCloseable {
         (share, block, batch, at) -> share.runner().embed(batch, share.states(), at));
   }
 
-  /** Returns a sample's mean next-token negative log-likelihood, after the last block. */
+  /**
+   * Returns a sample's mean next-token negative log-likelihood, after the last block.
+   *
+   * @param ids its token ids
+   * @return in nats
+   */
   double meanLoss(int sample, int[] ids) {
     Share share = of(sample);
     int[] targets = Arrays.copyOfRange(ids, 1, ids.length);
@@ -60,6 +71,13 @@ final class BatchShares implements AutoCloseable {
     return Arrays.stream(share.decoder().losses(rows, targets)).average().orElseThrow();
   }
 
+  /**
+   * A device and its batches.
+   *
+   * @param decoder the decoder on it
+   * @param runner runs them
+   * @param states their hidden states
+   */
   record Share(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
       implements AutoCloseable {
     private static Share of(Decoder decoder, List<SampleBatch> batches) {
@@ -70,7 +88,11 @@ final class BatchShares implements AutoCloseable {
       return new Share(decoder, runner, states, batches);
     }
 
-    /** Returns where a batch, or a token of one, has its states among the device's. */
+    /**
+     * Returns where in this device's states those of a token are.
+     *
+     * @param token its number among those of all samples of the run
+     */
     long at(long token) {
       return token - batches.get(0).firstToken();
     }
@@ -82,17 +104,20 @@ final class BatchShares implements AutoCloseable {
     }
   }
 
+  /** What is done with one batch on its device. */
   @FunctionalInterface
   interface Work {
     /**
-     * Does it.
+     * Does it; called from the device's own thread.
      *
-     * @param block the device's own, or null for work without one
+     * @param share the device, and its hidden states
+     * @param block the block on that device, or null for work without one
      * @param at where the batch's states begin among the device's
      */
     void run(Share share, Block block, SampleBatch batch, long at);
   }
 
+  /** Returns the device that a sample is on. */
   Share of(int sample) {
     return shares.reversed().stream()
         .filter(share -> share.batches().get(0).firstSample() <= sample)
@@ -100,10 +125,15 @@ final class BatchShares implements AutoCloseable {
         .orElseThrow();
   }
 
+  /** Returns how many devices there are. */
   int count() {
     return shares.size();
   }
 
+  /**
+   * Returns the states of all samples in host memory, in the samples' order; valid as those of
+   * {@link HiddenStates#all}.
+   */
   MemorySegment states() {
     if (shares.size() == 1) {
       return shares.get(0).states().all();
@@ -117,7 +147,11 @@ final class BatchShares implements AutoCloseable {
     return gathered();
   }
 
-  /** Has the states of all samples filled in. */
+  /**
+   * Sets the states of all samples.
+   *
+   * @param filling writes them to the host memory that it is given, in the samples' order
+   */
   void load(Consumer<MemorySegment> filling) {
     if (shares.size() == 1) {
       shares.get(0).states().load(filling);
@@ -132,15 +166,18 @@ final class BatchShares implements AutoCloseable {
     }
   }
 
+  /** Returns host memory for the states of all samples, which are on several devices. */
   private MemorySegment gathered() {
     return gathered.exactly(shares.stream().mapToLong(share -> share.states().bytes()).sum());
   }
 
   /**
-   * Does something with all batches, each on its device. If several fail, the failure of the first
-   * batch is thrown, which is the one that a single device would come to.
+   * Does something with all batches, each on its device. If several batches fail, the failure of
+   * the first of them is thrown, which is the one that a single device would come to.
    *
-   * @param block or null for work without one
+   * @param block the block on all devices, or null for work without one
+   * @param watcher is told of the samples that are done
+   * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted
    */
   void each(Block block, SampleProgress watcher, Work work) {
     Pass pass = new Pass(watcher);
@@ -151,7 +188,7 @@ final class BatchShares implements AutoCloseable {
     RealCause.rethrow(pass.failure);
   }
 
-  /** One time that all batches are worked on. */
+  /** One pass over all batches. */
   private final class Pass {
     private final SampleProgress watcher;
     private int done;
@@ -162,6 +199,9 @@ final class BatchShares implements AutoCloseable {
       this.watcher = watcher;
     }
 
+    /**
+     * Does the work with the batches of a device, until one fails or one before them has failed.
+     */
     void run(Share share, Block block, Work work) {
       for (SampleBatch batch : share.batches()) {
         if (!isWanted(batch)) {
@@ -177,7 +217,10 @@ final class BatchShares implements AutoCloseable {
       }
     }
 
-    /** A batch before one that failed may fail too, and comes first then. */
+    /**
+     * Returns whether a batch still has to run. One before a batch that failed has to: if it fails
+     * too, its failure is the one that is thrown.
+     */
     private synchronized boolean isWanted(SampleBatch batch) {
       return batch.index() < failed;
     }

@@ -34,18 +34,21 @@ import java.util.stream.IntStream;
 public record BlockChoice(
     Decoder decoder, List<int[]> samples, int period, int together, Progress progress) {
   /**
-   * Blocks that can go.
+   * Blocks that can go, as they were chosen.
    *
    * @param blocks in the order in which they go
-   * @param scores what was lowest for the first of them, by the block that runs of them begin with
+   * @param scores of the round in which the first of them was chosen: what was lowest for it, by
+   *     the first block of each run of blocks that could have gone
    */
   public record Chosen(List<Integer> blocks, SortedMap<Integer, Double> scores) {}
 
   /**
-   * Returns how often all samples run through a block to choose so many of them by loss.
+   * Returns how often all samples run through a block while blocks are chosen by loss, so that the
+   * time can be estimated before.
    *
    * @param blocks of the model
-   * @param count a multiple of the period
+   * @param period how many blocks side by side go at a time
+   * @param count how many are to go, a multiple of the period
    */
   public static long runs(int blocks, int period, int count) {
     return IntStream.iterate(blocks - 1 - period, starts -> starts - period)
@@ -54,7 +57,13 @@ public record BlockChoice(
         .sum();
   }
 
-  /** Chooses so many blocks by a score, a multiple of the period. */
+  /**
+   * Runs the samples and chooses blocks by a score.
+   *
+   * @param count how many blocks, a multiple of the period
+   * @return the blocks in the order in which they go
+   * @throws io.github.wandacuda.error.InputException if not even the lowest score is finite
+   */
   public Chosen choose(BlockScore score, int count) {
     return switch (score) {
       case LOSS -> {
@@ -84,11 +93,13 @@ public record BlockChoice(
   }
 
   /**
-   * Chooses blocks side by side with the lowest scores until there are enough.
+   * Chooses the run of blocks side by side whose score is lowest, takes it out, and goes on with
+   * the blocks that are left until enough are gone.
    *
-   * @param length how many go at a time
-   * @param first the place of the first one among those left that may go
-   * @param scores returns those of each place from there on at which such blocks can begin
+   * @param length how many blocks go at a time
+   * @param first the first place among the blocks that are left at which a run may begin
+   * @param scores takes the blocks that are left, and returns the score of the run that begins at
+   *     each place from {@code first} on
    */
   private Chosen lowest(
       int count, int length, int first, Function<List<Integer>, double[]> scores) {
@@ -164,8 +175,11 @@ public record BlockChoice(
   }
 
   /**
-   * Returns the mean over the samples of the angle at their last token, as a share of half a turn,
-   * between the input of so many blocks side by side and their output, by where they begin.
+   * Returns how far a run of blocks turns the hidden state of a sample's last token: the mean over
+   * the samples of the angle between the run's input and its output, as a share of half a turn.
+   *
+   * @param count how many blocks side by side a run is
+   * @return the angle by the block that the run begins with
    */
   public double[] angles(int count) {
     int blocks = decoder.blocks();
@@ -229,7 +243,13 @@ public record BlockChoice(
       progress.begin(0);
     }
 
-    /** Returns the mean losses of the samples without blocks side by side, from the second on. */
+    /**
+     * Returns the mean loss of the samples without each run of {@code period} blocks side by side.
+     * The model's first block stays, so the first trial leaves out the second of the blocks that
+     * are left, and the last block stays too.
+     *
+     * @param left the blocks that are left, in the model's order
+     */
     double[] losses(List<Integer> left) {
       double[] losses = new double[left.size() - 1 - period];
       try (BlockwiseRun whole = new BlockwiseRun(decoder, samples)) {

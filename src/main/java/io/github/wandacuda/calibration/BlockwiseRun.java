@@ -25,10 +25,14 @@ public final class BlockwiseRun implements AutoCloseable {
   private final BatchShares shares;
   private SampleProgress watcher = SampleProgress.NONE;
 
-  /** The same samples in the dense model, or null. */
+  /** The same samples in the dense model, or null if nothing is aligned to it. */
   private BlockwiseRun goal;
 
-  /** Embeds samples: token ids, all lists of the same length, at least one. */
+  /**
+   * Embeds samples.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   */
   public BlockwiseRun(Decoder decoder, List<int[]> samples) {
     this(decoder, samples, null);
   }
@@ -36,6 +40,7 @@ public final class BlockwiseRun implements AutoCloseable {
   /**
    * Resumes with the hidden states of an earlier run.
    *
+   * @param samples token ids, all lists of the same length, at least one
    * @param load fills the hidden states in, as {@link #states()} returned them; null to embed the
    *     samples
    */
@@ -50,7 +55,7 @@ public final class BlockwiseRun implements AutoCloseable {
   /**
    * Returns the hidden states of all samples, the input of the next block: [samples *
    * sequenceLength, hiddenSize] in float32. They are copied to host memory if they aren't there;
-   * they hold until the next call, or until samples pass a block.
+   * they are valid until the next call, or until samples pass a block.
    */
   public MemorySegment states() {
     return shares.states();
@@ -62,8 +67,11 @@ public final class BlockwiseRun implements AutoCloseable {
   }
 
   /**
-   * Has what these samples lack beside the same ones in the dense model be observed. From here on a
-   * block that is observed is taken for the dense one, and the others pass it too.
+   * Makes {@link #observe} also sum what these samples' states lack beside the same samples' states
+   * in the dense model. From here on a block that is observed is taken to be the dense one: the
+   * dense model's samples pass it too.
+   *
+   * @param dense the same samples, before the same block
    */
   public void alignTo(BlockwiseRun dense) {
     goal = dense;
@@ -75,6 +83,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param memory takes the second moments of its linear modules' inputs, which are summed on one
    *     device, since they are too large to be summed by batch; null to sum no more than norms
    * @return the norms of the inputs, by module; zeros for one that no token reached
+   * @throws io.github.wandacuda.error.InputException if an activation isn't finite
    */
   public BlockStatistics observe(Block block, Arena memory) {
     return observe(block, memory, false, new ExpertSums(List.of()));
@@ -85,7 +94,8 @@ public final class BlockwiseRun implements AutoCloseable {
    * block's input.
    *
    * @param memory as in {@link #observe(Block, Arena)}
-   * @param experts sums what scores experts, where {@code memory} is null
+   * @param experts sums what scores experts; only where {@code memory} is null
+   * @return as {@link #observe(Block, Arena)}
    */
   BlockStatistics observeAndAdvance(Block block, Arena memory, ExpertSums experts) {
     return observe(block, memory, true, experts);
@@ -177,7 +187,14 @@ public final class BlockwiseRun implements AutoCloseable {
     return shares.meanLoss(sample, samples.get(sample));
   }
 
-  /** Returns the losses of tokens, the last of which follows the sample, after the last block. */
+  /**
+   * Returns the losses of the tokens that a sample's last positions are to predict, after the last
+   * block.
+   *
+   * @param targets the tokens, one for each of these positions; the last one follows the sample's
+   *     last token
+   * @return one for each target, in nats
+   */
   public double[] lastLosses(int sample, int[] targets) {
     BatchShares.Share share = shares.of(sample);
     Tensor batch = share.runner().rows(targets.length);

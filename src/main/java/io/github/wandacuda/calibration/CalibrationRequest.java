@@ -32,7 +32,12 @@ public record CalibrationRequest(
   private static final int DEFAULT_SAMPLES = 128;
   private static final int DEFAULT_SEQUENCE_LENGTH = 2048;
 
-  /** Refuses given numbers below 1 or beyond the model's maximum, and joins without documents. */
+  /**
+   * Checks what the user gave.
+   *
+   * @throws UsageException if samples or sequence length is given and below 1, the length is beyond
+   *     the model's maximum, or there are no documents to join
+   */
   public CalibrationRequest {
     requirePositive("`samples`", samples);
     requirePositive("`sequence-length`", sequenceLength);
@@ -65,8 +70,8 @@ public record CalibrationRequest(
   }
 
   /**
-   * Checks a sequence length that the user gave: with one beyond the model's positions it would
-   * run, but its results would be wrong.
+   * Checks a sequence length that the user gave. Beyond the model's positions the model would run,
+   * but its results would be wrong.
    *
    * @throws UsageException if it is beyond the model's maximum
    */

@@ -23,6 +23,7 @@ public record CalibrationSampler(CalibrationRequest request) {
   /**
    * Returns the samples that a request asks for.
    *
+   * @param request says which file, how many samples and how they are drawn
    * @param tokenizer gives the model's tokenizer, which isn't closed here; only called if there is
    *     text
    * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
@@ -38,7 +39,11 @@ public record CalibrationSampler(CalibrationRequest request) {
     return new CalibrationSamples(samples.toArray(int[][]::new), request.join().isPresent());
   }
 
-  /** Returns whether a file's samples are its lists in their order, so that no draw is needed. */
+  /**
+   * Returns whether a file's samples are its lists in their order, so that no draw is needed.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the name's ending is none of the known ones
+   */
   public static boolean takesListsInOrder(Path file) {
     return TextFormat.of(file) == TextFormat.TOKENS;
   }
@@ -188,8 +193,12 @@ public record CalibrationSampler(CalibrationRequest request) {
      * Prepares the draw.
      *
      * @param file where the documents come from, for the message of a failure
+     * @param documents how many there are
+     * @param sequenceLength the tokens of a sample
      * @param seed the argument of Python's {@code random.seed}
-     * @param tokens gives those of a document; called once for each that is too short
+     * @param tokens gives the tokens of a document; called again each time a document is drawn,
+     *     unless it was found to be too short
+     * @throws InputException if there are no documents
      */
     DocumentDraw(
         Path file, int documents, int sequenceLength, long seed, IntFunction<int[]> tokens) {
@@ -205,7 +214,11 @@ public record CalibrationSampler(CalibrationRequest request) {
       this.random = new PythonRandom(seed);
     }
 
-    /** Returns the next sample; fails if no document has more tokens than one. */
+    /**
+     * Draws documents until one has more tokens than a sample, and returns a part of it.
+     *
+     * @throws InputException if no document has more tokens than a sample
+     */
     int[] next() {
       while (tooShort.cardinality() < documents) {
         int document = random.randInt(documents - 1);

@@ -11,16 +11,36 @@ import java.util.List;
 /**
  * The sequences of token ids that a calibration runs over, all of one length.
  *
- * @param tokens the ids, at least one sequence of at least one; not to be changed
+ * @param tokens the ids [samples][sequence length], at least one sequence of at least one; not to
+ *     be changed
  * @param joined whether they were drawn from documents that were joined
  */
 @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared
 public record CalibrationSamples(int[][] tokens, boolean joined) {
   /**
-   * Takes a copy of sequences that a program gives.
+   * Takes the sequences without a copy.
+   *
+   * @throws IllegalArgumentException if there are none, or they are empty or differ in length
+   */
+  public CalibrationSamples {
+    if (tokens.length == 0 || tokens[0].length == 0) {
+      throw new IllegalArgumentException("no samples, or empty ones");
+    }
+    for (int[] sample : tokens) {
+      if (sample.length != tokens[0].length) {
+        throw new IllegalArgumentException("samples of different lengths");
+      }
+    }
+  }
+
+  /**
+   * Takes a copy of sequences that a program gives, and checks them.
    *
    * @param tokens at least one sequence, all of one length
-   * @throws UsageException if there are none, or they don't fit each other or the model
+   * @param modelMaximum the longest sequence that the model takes
+   * @param vocabularySize the number of tokens that the model has embeddings for
+   * @throws UsageException if there are none, they differ in length or are longer than the model
+   *     takes, or an id is none of the model's
    */
   public static CalibrationSamples of(List<int[]> tokens, int modelMaximum, int vocabularySize) {
     int length = tokens.isEmpty() ? 0 : tokens.get(0).length;
@@ -47,11 +67,15 @@ public record CalibrationSamples(int[][] tokens, boolean joined) {
     return new CalibrationSamples(tokens.stream().map(int[]::clone).toArray(int[][]::new), false);
   }
 
+  /** Returns what tells these samples from others: the {@link #digest} of all sequences. */
   public String sha256() {
     return digest(tokens);
   }
 
-  /** Returns the SHA-256 in hexadecimal of all ids in order, each as four bytes, lowest first. */
+  /**
+   * Returns the SHA-256, in lower-case hexadecimal, of the ids of all sequences in order, each as
+   * four bytes, the lowest first. Where one sequence ends and the next begins isn't part of it.
+   */
   public static String digest(int[]... sequences) {
     MessageDigest digest = Sha256.digest();
     for (int[] tokens : sequences) {

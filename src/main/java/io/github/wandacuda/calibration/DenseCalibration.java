@@ -28,16 +28,19 @@ import java.util.stream.Collectors;
 public final class DenseCalibration {
   private DenseCalibration() {}
 
-  /** Takes a block's second moments, which hold until it returns. */
+  /** Takes a block's second moments, which are valid only during the call. */
   @FunctionalInterface
   interface Moments<E extends Exception> {
     void take(Map<String, Gram> grams) throws E;
   }
 
   /**
-   * Runs all samples through all blocks: token ids, all lists of the same length.
+   * Runs all samples through all blocks.
    *
+   * @param samples token ids, all lists of the same length, at least one
    * @param wanted in which ways the experts of mixtures are scored
+   * @return the norms of all linear modules, and the scores that were asked for
+   * @throws io.github.wandacuda.error.InputException if an activation isn't finite
    */
   public static Statistics run(
       Decoder decoder, List<int[]> samples, Collection<ExpertScore> wanted, Progress progress) {
@@ -45,8 +48,10 @@ public final class DenseCalibration {
   }
 
   /**
-   * Runs all samples through all blocks, and has {@code moments} take each block's second moments,
-   * unless it is null.
+   * Runs all samples through all blocks.
+   *
+   * @param moments takes the second moments of each block before the next one runs; null to sum no
+   *     more than norms
    */
   static <E extends Exception> Statistics run(
       Decoder decoder,
@@ -80,7 +85,10 @@ public final class DenseCalibration {
     return new Statistics(norms, experts, samples.size(), samples.get(0).length, false);
   }
 
-  /** Runs samples through one block, as {@link #run} does through each, and drops the scores. */
+  /**
+   * Runs samples through one block as {@link #run} does through each, and drops the scores. It is
+   * there to measure how long that takes.
+   */
   public static void score(BlockwiseRun run, Block block, Collection<ExpertScore> wanted) {
     BlockStatistics unused = run.observeAndAdvance(block, null, new ExpertSums(wanted));
   }
@@ -103,7 +111,11 @@ public final class DenseCalibration {
       Progress progress,
       SortedMap<String, float[]> norms)
       implements AtomicWrite.Content {
-    /** Prepares the statistics of a model's samples. */
+    /**
+     * Prepares a statistics file of a model's samples; nothing runs before the file is written.
+     *
+     * @param decoder the model's, on one device
+     */
     public static MomentsCalibration of(
         ModelDirectory model, Decoder decoder, CalibrationSamples samples, Progress progress) {
       Map<String, Integer> features =

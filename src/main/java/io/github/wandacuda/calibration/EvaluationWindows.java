@@ -35,8 +35,12 @@ public record EvaluationWindows(int[][] windows) implements Serializable {
    *
    * @param file the text, UTF-8; or WikiText or C4 in the files of the Hugging Face hub, made one
    *     text as the code of Wanda does it
+   * @param tokenizer the model's tokenizer
+   * @param length tokens of each window
+   * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
    *     window, or ids that the model doesn't know
+   * @throws UsageException as {@link #requireLength} does
    */
   public static EvaluationWindows ofText(
       Path file, Tokenizer tokenizer, int length, int vocabularySize) {
@@ -66,7 +70,11 @@ public record EvaluationWindows(int[][] windows) implements Serializable {
     return new EvaluationWindows(windows.toArray(int[][]::new));
   }
 
-  /** Refuses a window below 2 tokens or longer than any model's positions. */
+  /**
+   * Checks the length of a window: with one token nothing is predicted.
+   *
+   * @throws UsageException if it is below 2 or longer than any model's positions
+   */
   public static void requireLength(int length) {
     if (length < SHORTEST || length > LONGEST) {
       throw new UsageException(
@@ -79,6 +87,7 @@ public record EvaluationWindows(int[][] windows) implements Serializable {
    * Reads windows that are token ids already.
    *
    * @param file a JSON list of lists of token ids, each a window; they may differ in length
+   * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read or isn't such a list, has no window, one of
    *     fewer than 2 ids, or ids that the model doesn't know
    */
@@ -103,15 +112,20 @@ public record EvaluationWindows(int[][] windows) implements Serializable {
     return new EvaluationWindows(Arrays.stream(windows).limit(most).toArray(int[][]::new));
   }
 
-  /** Returns a digest of the windows' token ids, as that of calibration samples. */
+  /**
+   * Returns what tells these windows from others: the {@link CalibrationSamples#digest} of their
+   * ids.
+   */
   public String sha256() {
     return CalibrationSamples.digest(windows);
   }
 
+  /** Returns the number of windows. */
   public int count() {
     return windows.length;
   }
 
+  /** Returns the number of tokens in all windows. */
   public long tokens() {
     return Arrays.stream(windows).mapToLong(window -> window.length).sum();
   }

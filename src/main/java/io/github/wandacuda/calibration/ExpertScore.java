@@ -22,7 +22,7 @@ public enum ExpertScore implements Labelled {
    */
   DROP("drop");
 
-  /** Those that one pass gives, with hardly any work. */
+  /** The scores that a single pass gives, with hardly any work beside it. */
   public static final List<ExpertScore> CHEAP = List.of(REAP, FREQUENCY, EAN, WEIGHTED);
 
   private final String ending;

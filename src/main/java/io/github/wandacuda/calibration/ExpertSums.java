@@ -14,19 +14,28 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
- * Sums what {@link ExpertScore}s are made of while samples run through a block, in double. Batches
- * are added up in their order, so that the bits don't depend on who ran them.
+ * Sums, in double, what {@link ExpertScore}s are computed from while samples run through a block.
+ * Batches are added up in their order, so that the bits don't depend on which device ran which.
  */
 final class ExpertSums {
   private final Collection<ExpertScore> wanted;
   private final Map<Integer, BatchSums> batches = new ConcurrentSkipListMap<>();
 
-  /** Begins at zero; sums nothing if no scores are wanted. */
+  /**
+   * Begins at zero.
+   *
+   * @param wanted the scores; none to sum nothing
+   */
   ExpertSums(Collection<ExpertScore> wanted) {
     this.wanted = wanted;
   }
 
-  /** Returns what sums a batch that runs on a device. */
+  /**
+   * Returns the observer that sums a batch.
+   *
+   * @param batch the batch's number
+   * @param operations of the device that the batch runs on
+   */
   InputObserver of(int batch, Operations operations) {
     return wanted.isEmpty()
         ? InputObserver.NONE
@@ -34,6 +43,12 @@ final class ExpertSums {
             batch, first -> new BatchSums(operations, wanted.contains(ExpertScore.DROP)));
   }
 
+  /**
+   * Returns the scores of all routers' experts by the names of their tensors in a statistics file,
+   * once all batches have run.
+   *
+   * @throws InputException if a score isn't finite
+   */
   Map<String, float[]> scores() {
     BatchSums all = new BatchSums(null, false);
     batches.values().forEach(all::add);
@@ -65,6 +80,7 @@ final class ExpertSums {
     return values;
   }
 
+  /** The sums over one batch, or over all. */
   private static final class BatchSums implements InputObserver {
     private final Operations operations;
     private final boolean absence;
@@ -72,7 +88,7 @@ final class ExpertSums {
     /** By the names of tensors in a statistics file. */
     private final Map<String, double[]> sums = new TreeMap<>();
 
-    /** By router, all tokens that the absence of each expert was seen for. */
+    /** For each router, over how many tokens the absence of each expert was seen. */
     private final Map<String, double[]> tokens = new TreeMap<>();
 
     BatchSums(Operations operations, boolean absence) {
@@ -129,6 +145,7 @@ final class ExpertSums {
       tokens(expert)[expert.index()] += change.rows();
     }
 
+    /** Returns the sum of the squares of each row. */
     private double[] squares(Tensor rows) {
       float[] values = new float[Math.multiplyExact(rows.rows(), rows.columns())];
       operations.download(rows, MemorySegment.ofArray(values));

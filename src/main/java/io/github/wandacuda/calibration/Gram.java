@@ -19,6 +19,11 @@ public record Gram(int columns, MemorySegment triangle) {
   /** Rows and columns of a block, which stays in the first-level cache while it is mirrored. */
   private static final int BLOCK = 64;
 
+  /**
+   * Checks the size of the memory.
+   *
+   * @throws IllegalArgumentException if the memory isn't a triangle of so many columns
+   */
   public Gram {
     if (columns < 0 || triangle.byteSize() != elements(columns) * Float.BYTES) {
       throw new IllegalArgumentException(
@@ -27,21 +32,29 @@ public record Gram(int columns, MemorySegment triangle) {
     }
   }
 
+  /** Returns how many elements a triangle has: {@code columns * (columns + 1) / 2}. */
   public static long elements(int columns) {
     return PackedTriangle.elements(columns);
   }
 
+  /** Returns where in the triangle a row begins, at its element on the diagonal. */
   public static long rowStart(int columns, int row) {
     return PackedTriangle.rowStart(columns, row);
   }
 
+  /** Returns an element of either triangle. */
   public float get(int row, int column) {
     int upper = Math.min(row, column);
     int right = Math.max(row, column);
     return triangle.getAtIndex(FLOAT, rowStart(columns, upper) + right - upper);
   }
 
-  /** Writes the whole matrix, row by row: {@code columns * columns} little-endian floats. */
+  /**
+   * Writes the whole matrix, row by row: {@code columns * columns} little-endian floats.
+   *
+   * @param square takes them
+   * @param workers share the rows of the triangle
+   */
   public void copyTo(MemorySegment square, WorkerPool workers) {
     workers.runRanges(columns, BLOCK, (worker, from, to) -> copyRows(from, to, square));
   }
@@ -57,7 +70,10 @@ public record Gram(int columns, MemorySegment triangle) {
     }
   }
 
-  /** Writes a block of the triangle below the diagonal, one column of the block at a time. */
+  /**
+   * Writes a block of the triangle to its place below the diagonal, one column of the block at a
+   * time.
+   */
   private void mirror(int from, int to, int first, int end, MemorySegment square) {
     for (int column = first; column < end; column++) {
       for (int row = from; row < Math.min(to, column); row++) {

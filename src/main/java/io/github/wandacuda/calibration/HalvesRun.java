@@ -21,7 +21,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** Runs all samples through one half of a decoder's block after the other, on one device. */
+/**
+ * Runs all samples through a decoder half a block at a time: attention, then the feed-forward half.
+ * It keeps the states between the halves, and runs on one device, since the moments that it sums
+ * are too large to be summed by batch.
+ */
 public final class HalvesRun implements AutoCloseable {
   private final Decoder decoder;
   private final Operations operations;
@@ -36,7 +40,9 @@ public final class HalvesRun implements AutoCloseable {
    * Embeds the samples.
    *
    * @param samples token ids, all lists of the same length, at least one
-   * @param held how many of the last samples run through the blocks without being counted
+   * @param held how many of the last samples run through the blocks without being counted in
+   *     moments; their perplexity tells whether a fit helps on samples that it hasn't seen
+   * @param watcher is told of samples that pass a half
    */
   public HalvesRun(Decoder decoder, List<int[]> samples, int held, SampleProgress watcher) {
     this.decoder = decoder;
@@ -61,7 +67,10 @@ public final class HalvesRun implements AutoCloseable {
     OnFailure.run(this::close, () -> shares.embed(SampleProgress.NONE));
   }
 
-  /** What is done with the states of a batch. */
+  /**
+   * Receives each batch that counts, one after the other, with the states before the half in {@code
+   * rows}, which it may overwrite.
+   */
   @FunctionalInterface
   private interface Counted {
     void run(Block own, SampleBatch batch, long at, Tensor rows);
@@ -94,11 +103,11 @@ public final class HalvesRun implements AutoCloseable {
   }
 
   /**
-   * Runs a half of a block on all samples without keeping its outputs, and returns what is missing
-   * of them, before it is added to the hidden states.
+   * Runs a half of a block on all samples without keeping its outputs, and returns what has to be
+   * added to the half's output, before the residual factor, to reach the goal.
    *
    * @param goal the same samples behind that half of another decoder
-   * @return a row for each token; the caller closes it
+   * @return a row for each token that counts; the caller closes it
    */
   public HiddenStates missing(Block block, Half half, HalvesRun goal) {
     HiddenStates missing = new HiddenStates(operations, tokens, decoder.hiddenSize());
@@ -121,15 +130,20 @@ public final class HalvesRun implements AutoCloseable {
     }
   }
 
-  /** What is done with the inputs of a module, weighed, in a batch. */
+  /**
+   * Receives what a module reads in a batch; called once for each batch in which a token reaches
+   * it.
+   */
   @FunctionalInterface
   private interface Inputs {
     /**
-     * Does it.
+     * Takes the inputs of one batch.
      *
-     * @param rows the tokens of the batch that they are of
-     * @param weights the factor of each
-     * @param missing of the batch, a row for each of its tokens, or null
+     * @param inputs [tokens that reached the module, features]; valid during the call only
+     * @param rows for each row of the inputs, its token within the batch
+     * @param weights the factor of the module's output for each of these tokens: a router's weight
+     *     for an expert, 1 otherwise
+     * @param missing of the batch, a row for each of its tokens, or null if nothing was asked for
      */
     void see(Tensor inputs, int[] rows, float[] weights, Tensor missing);
   }
@@ -153,7 +167,7 @@ public final class HalvesRun implements AutoCloseable {
     }
   }
 
-  /** Shows the inputs of one module, and of an expert the tokens that they are of. */
+  /** Shows the inputs of one module; of an expert, also which tokens they are of. */
   private static final class OneModule implements InputObserver {
     private final String module;
     private final Inputs inputs;
@@ -198,11 +212,13 @@ public final class HalvesRun implements AutoCloseable {
   }
 
   /**
-   * Runs a half of a block on all samples without keeping its outputs, and sums what one of its
-   * last linear modules reads, times the factor of its output.
+   * Runs a half of a block on all samples without keeping its outputs, and sums the second moments
+   * of what one of its last linear modules reads, each row times the factor of its output.
    *
+   * @param module the module's full name
    * @param missing what is missing behind it, or null to sum no more than the inputs
-   * @throws io.github.wandacuda.error.InputException if they aren't finite
+   * @param arena takes the moments, and bounds how long they are valid
+   * @throws io.github.wandacuda.error.InputException if a moment isn't finite
    */
   public OutputMoments moments(
       Block block, Half half, String module, HiddenStates missing, Arena arena) {
@@ -249,7 +265,12 @@ public final class HalvesRun implements AutoCloseable {
     return new OutputMoments(inputs, gram);
   }
 
-  /** Takes what a change of weights, [hidden size, features] in F32, gives from what is missing. */
+  /**
+   * Subtracts from what is missing what a change of a module's weights adds to the half's output.
+   *
+   * @param missing [tokens, hidden size], overwritten
+   * @param change of the weights in F32, [hidden size, features]
+   */
   public void take(
       Block block, Half half, String module, HiddenStates missing, WeightMatrix change) {
     try (Weight weight = operations.weight(change);
@@ -273,8 +294,8 @@ public final class HalvesRun implements AutoCloseable {
   }
 
   /**
-   * Returns the perplexity of the samples that aren't counted, when all have passed the last block:
-   * the exponential of the mean over samples of their mean next-token loss.
+   * Returns the perplexity of the samples that aren't counted: the exponential of the mean over
+   * samples of their mean next-token loss. All must have passed the last block.
    */
   public double perplexity() {
     return Math.exp(
@@ -284,7 +305,12 @@ public final class HalvesRun implements AutoCloseable {
             .orElseThrow());
   }
 
-  /** All columns of a source that are as many, from a column of the copy on. */
+  /**
+   * Returns the groups that copy all columns of a source to consecutive columns of another tensor.
+   *
+   * @param count columns of the source
+   * @param to the column of the copy that the first one goes to
+   */
   static ColumnGroups columns(int count, int to) {
     return new ColumnGroups(1, count, 0, 0, to, count);
   }

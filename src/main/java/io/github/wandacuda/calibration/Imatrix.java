@@ -21,11 +21,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Statistics of llama.cpp's imatrix tool as GGUF: for each weight the sum, over tokens, of the
- * square of each input column, and the number of tokens. The format of before 2025 is refused.
+ * Statistics that llama.cpp's imatrix tool wrote as GGUF: for each weight the sum, over tokens, of
+ * the square of each input column, and the number of tokens. The format of before 2025 is refused.
  *
- * <p>A norm is {@code sqrt(sum / tokens * tokens of a chunk)}, the same as in {@link Statistics}
- * with llama.cpp's chunks as samples.
+ * <p>A norm is {@code sqrt(sum / tokens * tokens of a chunk)}, which is that of {@link Statistics}
+ * with llama.cpp's chunks as samples. A common factor changes no mask.
  */
 public final class Imatrix {
   private static final Set<String> ENDINGS = Set.of(".gguf", ".dat", ".imatrix");
@@ -52,6 +52,7 @@ public final class Imatrix {
     this.file = file;
   }
 
+  /** Returns whether a file's name has an ending of an imatrix, in upper or lower case. */
   public static boolean isNamed(Path file) {
     String name = file.toString().toLowerCase(Locale.ROOT);
     return ENDINGS.stream().anyMatch(name::endsWith);
@@ -81,7 +82,12 @@ public final class Imatrix {
         });
   }
 
-  /** Checks the number of weights, before memory is allocated for them. */
+  /**
+   * Checks the number of weights, before memory is allocated for them.
+   *
+   * @return the count
+   * @throws InputException if there are more than any model has
+   */
   static int requireFew(Path file, int count) {
     if (count > MOST) {
       throw ErrorDetails.file(file).wrong("at most %d weights".formatted(MOST), count);
@@ -90,10 +96,12 @@ public final class Imatrix {
   }
 
   /**
-   * Adds a weight's norms.
+   * Adds a weight's norms under the name of its module; weights outside the blocks are left out.
    *
+   * @param weight the weight's name in GGML, such as {@code blk.0.attn_q.weight}
    * @param sums the sums of squares by input column
-   * @param scale the factor of the sums
+   * @param scale by what each sum is multiplied before its root is taken
+   * @throws InputException if the weight is none of LLaMA's linear modules, or a norm isn't finite
    */
   void add(String weight, float[] sums, double scale) {
     Matcher matcher = IN_BLOCK.matcher(weight);
@@ -123,6 +131,13 @@ public final class Imatrix {
     return ErrorDetails.tensor(file, weight).wrong(expected, found);
   }
 
+  /**
+   * Returns the statistics of the weights that were added.
+   *
+   * @param chunks how many chunks of text llama.cpp ran, which are the samples
+   * @param chunkTokens the tokens of a chunk
+   * @throws InputException if no weight of a block was added
+   */
   Statistics statistics(long chunks, long chunkTokens) {
     if (norms.isEmpty()) {
       throw ErrorDetails.file(file)
@@ -162,6 +177,14 @@ public final class Imatrix {
     private long dataStart;
     private long elements;
 
+    /**
+     * Where a tensor lies, by its entry in the header.
+     *
+     * @param elements of all dimensions together
+     * @param dimensions how many of the shape's numbers count; 1 for a vector
+     * @param type the number of its type in GGUF
+     * @param offset in bytes, from where tensors begin
+     */
     private record Place(long elements, int dimensions, int type, long offset) {}
 
     GgufImatrix(LittleEndianFile in) {
@@ -301,7 +324,11 @@ public final class Imatrix {
       bytes.order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /** Reads a file, which has to fit into memory. */
+    /**
+     * Reads a whole file into the heap.
+     *
+     * @throws InputException if it can't be read or doesn't fit into memory
+     */
     static LittleEndianFile open(Path file) throws IOException {
       long size = InputFile.size(file);
       long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / TIMES);
@@ -324,6 +351,11 @@ public final class Imatrix {
       moveTo(bytes.position(), count);
     }
 
+    /**
+     * Moves to the byte {@code start + offset}.
+     *
+     * @throws BufferUnderflowException if that is before {@code start} or beyond the file's end
+     */
     void moveTo(long start, long offset) {
       if (offset < 0 || offset > bytes.limit() - start) {
         throw new BufferUnderflowException();
@@ -334,6 +366,7 @@ public final class Imatrix {
     /**
      * Reads a 64-bit number that says how many things follow.
      *
+     * @param what the things, in the plural, for the message of a failure
      * @param leastBytes the fewest bytes of each
      * @throws InputException if the file is too short for them
      */
@@ -363,6 +396,7 @@ public final class Imatrix {
       return values;
     }
 
+    /** Returns the failure of a file that ends before what it says it holds. */
     InputException cut() {
       return ErrorDetails.file(file)
           .hint("copy or download it again")

@@ -12,7 +12,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Sums the second moments of a block's inputs while samples run through it. */
+/**
+ * Sums the second moments of a block's inputs, and counts their tokens, while samples run through
+ * it.
+ */
 public final class InputMoments implements InputObserver, AutoCloseable {
   private static final long ALIGNMENT = 64;
 
@@ -69,7 +72,10 @@ public final class InputMoments implements InputObserver, AutoCloseable {
     return new Gram(columns, memory.allocate(Gram.elements(columns) * Float.BYTES, ALIGNMENT));
   }
 
-  /** Checks the diagonal, which bounds all else: a product is no larger than both squares' mean. */
+  /**
+   * Checks the diagonal only: no product of two columns is larger than the mean of both squares, so
+   * that a finite diagonal means finite moments.
+   */
   private static void requireFinite(String module, Gram gram) {
     for (int column = 0; column < gram.columns(); column++) {
       float moment = gram.get(column, column);

@@ -15,8 +15,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The input norms of a block's linear modules. Batches are added up in their order, in whatever
- * order they come, so that the bits don't depend on who ran them.
+ * The input norms of a block's linear modules, from the sums of all batches. Batches may come in
+ * any order, but are added up in the order of their numbers: floating-point sums depend on the
+ * order, and their bits must not depend on which device ran which batch.
  */
 public final class InputNorms {
   final Map<List<String>, double[]> totals = new LinkedHashMap<>();
@@ -24,6 +25,11 @@ public final class InputNorms {
   private final Map<Integer, BatchSquares> early = new HashMap<>();
   private int next;
 
+  /**
+   * Takes a batch's sums, and holds them back until those of all earlier batches have come.
+   *
+   * @param batch the batch's number, from 0; each comes once
+   */
   public synchronized void add(int batch, BatchSquares squares) {
     early.put(batch, squares);
     for (BatchSquares turn = early.remove(next); turn != null; turn = early.remove(next)) {
@@ -32,6 +38,7 @@ public final class InputNorms {
     }
   }
 
+  /** Adds a batch's sums to those of the batches before it. */
   private void add(List<String> modules, double[] sums) {
     double[] total = totals.computeIfAbsent(modules, first -> new double[sums.length]);
     for (int column = 0; column < total.length; column++) {
@@ -39,7 +46,15 @@ public final class InputNorms {
     }
   }
 
-  /** Returns norms by module when all batches are there; zeros where no token came. */
+  /**
+   * Returns the norms by module, once all batches have come. Modules that read the same input share
+   * one array.
+   *
+   * @param inputFeatures the input features of each module; a module that no token reached, such as
+   *     an expert, gets zeros
+   * @param samples the number of samples, by which the sums of squares are divided
+   * @throws InputException if a norm isn't finite
+   */
   public synchronized Map<String, float[]> norms(Map<String, Integer> inputFeatures, int samples) {
     Map<String, float[]> norms = new HashMap<>();
     inputFeatures.forEach((module, features) -> norms.put(module, new float[features]));
@@ -58,16 +73,28 @@ public final class InputNorms {
    *     columns; without modules that no token of the batch reached
    */
   public record BatchSquares(Map<List<String>, double[]> sums) implements Serializable {
-    /** Takes a map that travels. */
+    /** Copies the sums into a map that can be serialized. */
     public BatchSquares {
       sums = new LinkedHashMap<>(sums);
     }
 
+    /**
+     * Checks the sums of this batch.
+     *
+     * @throws InputException if a norm isn't finite
+     */
     void requireFinite() {
       sums.forEach((modules, columns) -> norms(modules.get(0), columns, 1));
     }
 
-    /** Returns the norms of the columns that a module reads, from sums of squares. */
+    /**
+     * Returns {@code sqrt(sum / samples)} for each column.
+     *
+     * @param module what reads the columns, for the message of a failure
+     * @param sums of the squares, by column
+     * @param samples by how many the sums are divided
+     * @throws InputException if a norm isn't finite, which means that activations are too large
+     */
     static float[] norms(String module, double[] sums, int samples) {
       float[] norms = new float[sums.length];
       for (int column = 0; column < norms.length; column++) {
@@ -87,10 +114,13 @@ public final class InputNorms {
   static final class BatchObserver implements InputObserver, AutoCloseable {
     private final Operations operations;
 
-    /** What the batch has reached. */
+    /** The sums of the inputs that this batch has reached, by the modules that read them. */
     private final Map<List<String>, ColumnSquares> reached = new LinkedHashMap<>();
 
-    /** Sums that are zero, for the next inputs of so many columns. */
+    /**
+     * Accumulators that are zero again, by their number of columns, for the inputs of the next
+     * batch.
+     */
     private final Map<Integer, Deque<ColumnSquares>> unused = new HashMap<>();
 
     BatchObserver(Operations operations) {
@@ -107,6 +137,7 @@ public final class InputNorms {
       return some == null ? operations.columnSquares(columns) : some;
     }
 
+    /** Returns the accumulators of so many columns that are free. */
     private Deque<ColumnSquares> unused(int columns) {
       return unused.computeIfAbsent(columns, first -> new ArrayDeque<>());
     }

@@ -13,8 +13,12 @@ import java.util.Map;
 
 /**
  * Sums the joint second moments of what a block's output projections read and of what each of them
- * is to make up for: half of what the hidden states before the block lack, since both do so. A half
- * of a block whose output several modules add up to has none.
+ * is to make up for. Each of a block's two halves adds to the residual stream, so each is to make
+ * up for half of what the hidden states before the block lack beside the dense model's. A half
+ * whose output several modules add up to has none.
+ *
+ * @param hidden the columns of the hidden states
+ * @param sums by the name of the output projection; filled by {@link #add}
  */
 record MissingMoments(
     Operations operations, Block block, int hidden, Map<String, SecondMoments> sums)
@@ -25,7 +29,14 @@ record MissingMoments(
     this(operations, block, hidden, new HashMap<>());
   }
 
-  /** Adds a batch's input, whose states, and those that they should be, begin at a token. */
+  /**
+   * Adds a batch's input if it is that of an output projection; does nothing otherwise.
+   *
+   * @param modules full names of the linear modules that read the input
+   * @param own the hidden states before the block
+   * @param goal those of the dense model, which they should be
+   * @param at the batch's first token in both
+   */
   void add(List<String> modules, Tensor input, HiddenStates own, HiddenStates goal, long at) {
     for (Half half : Half.values()) {
       if (modules.equals(block.outputs(half))) {
@@ -34,6 +45,10 @@ record MissingMoments(
     }
   }
 
+  /**
+   * Adds the second moments of the rows {@code [input, one column of zeros, factor * (goal -
+   * own)]}.
+   */
   private void add(
       String module, Tensor input, float factor, HiddenStates own, HiddenStates goal, long at) {
     int columns = input.columns();
@@ -53,7 +68,12 @@ record MissingMoments(
     }
   }
 
-  /** Returns the moments by module. */
+  /**
+   * Returns the moments by module.
+   *
+   * @param tokens by how many the sums are divided
+   * @param memory takes the moments, and bounds how long they are valid
+   */
   Map<String, OutputMoments> download(long tokens, Arena memory) {
     Map<String, OutputMoments> moments = new HashMap<>();
     sums.forEach(

@@ -18,10 +18,11 @@ public final class NonFiniteLoss {
   private NonFiniteLoss() {}
 
   /**
-   * Runs a sequence again.
+   * Runs a sequence again and checks the hidden states and every module's input on the way.
    *
-   * @param tokens the sequence
+   * @param tokens the sequence's ids
    * @param sequence what it is called in messages
+   * @param loss what it came to the first time, for the message if all values are finite now
    * @return the failure; it names the module, row and column of the first value that isn't finite
    */
   public static InputException of(Decoder decoder, int[] tokens, String sequence, double loss) {
@@ -44,6 +45,9 @@ public final class NonFiniteLoss {
   /**
    * Finds the first value that is NaN or infinite. Activations aren't checked while samples run. If
    * a norm or a loss isn't finite, the samples run again, one by one, with this observer.
+   *
+   * @param operations of the device that the sample runs on
+   * @param sample the sample that runs, in words
    */
   record NonFiniteSearch(Operations operations, String sample) implements InputObserver {
     @Override
@@ -61,6 +65,7 @@ public final class NonFiniteLoss {
      *
      * @param values rows of {@code columns}, one for each token
      * @param where what they are, for messages
+     * @throws InputException if one isn't finite; it names the first one's row and column
      */
     private void require(MemorySegment values, int columns, String where) {
       long count = values.byteSize() / Float.BYTES;

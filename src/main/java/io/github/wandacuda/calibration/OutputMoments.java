@@ -3,12 +3,12 @@ package io.github.wandacuda.calibration;
 import java.util.stream.IntStream;
 
 /**
- * The mean second moments of what a linear module reads and of what is missing behind it, over all
- * tokens of all samples.
+ * The mean second moments of what a linear module reads and of what is missing in the hidden states
+ * behind it, over all tokens of all samples.
  *
- * @param inputs columns that it reads
- * @param joint of the inputs, a column of ones, or of zeros where variances don't matter, and what
- *     is missing, if that was asked for
+ * @param inputs the number of columns that it reads
+ * @param joint of the inputs; then of one column, of ones, or of zeros where variances don't
+ *     matter; then of what is missing, a column for each output feature, if that was asked for
  */
 public record OutputMoments(int inputs, Gram joint) {
   /** Returns whether no token reached the module, or none with another input than 0. */
@@ -21,12 +21,21 @@ public record OutputMoments(int inputs, Gram joint) {
     return joint.get(column, other);
   }
 
+  /**
+   * Returns the variance of an input, from its mean square and its mean; 0 where rounding would
+   * make it negative.
+   */
   public double variance(int column) {
     double mean = joint.get(column, inputs);
     return Math.max(0, joint.get(column, column) - mean * mean);
   }
 
-  /** Returns the mean of the product of what is missing of an output feature, and an input. */
+  /**
+   * Returns the mean of the product of what is missing of an output feature, and an input.
+   *
+   * @param row the output feature
+   * @param column the input
+   */
   public float missing(int row, int column) {
     return joint.get(inputs + 1 + row, column);
   }

@@ -18,7 +18,7 @@ public final class Perplexity {
   private Perplexity() {}
 
   /**
-   * Runs a decoder over windows.
+   * Runs a decoder over windows and returns the perplexity.
    *
    * @param windows token ids; windows of different lengths are run length by length
    * @throws InputException if a loss or the perplexity isn't finite; it names the module, row and
@@ -66,14 +66,22 @@ public final class Perplexity {
     return perplexity;
   }
 
-  /** Returns windows by their lengths, the shortest first, since a run's are of one length. */
+  /**
+   * Groups windows by their length, the shortest first: a {@link BlockwiseRun} takes samples of one
+   * length only.
+   */
   public static Collection<List<int[]>> byLength(List<int[]> windows) {
     return windows.stream()
         .collect(Collectors.groupingBy(w -> w.length, TreeMap::new, Collectors.toList()))
         .values();
   }
 
-  /** Returns the perplexity by each window's mean next-token loss, not always finite. */
+  /**
+   * Returns the perplexity of windows whose losses are known.
+   *
+   * @param losses the mean next-token negative log-likelihood within each window, in nats; not
+   *     always finite
+   */
   public static double of(double[] losses) {
     return Math.exp(mean(losses));
   }

@@ -15,7 +15,13 @@ public interface Progress {
    */
   void step(String what, long done, long total, double share);
 
-  /** Called when one of several equal steps is done. */
+  /**
+   * Called when one of several steps is done that take equally long.
+   *
+   * @param what the kind of step, such as {@code block}
+   * @param done number of steps done, this one included
+   * @param total number of all steps
+   */
   default void step(String what, long done, long total) {
     step(what, done, total, (double) done / total);
   }
@@ -25,21 +31,32 @@ public interface Progress {
    *
    * @param what the step, and the kind of its parts
    * @param done number of the step's parts that are done
+   * @param total number of its parts
    * @param share how much of all work is done, from 0 to 1
    */
   default void within(String what, long done, long total, double share) {}
 
-  /** Called when the first step begins; an earlier run did a share from 0 to 1 before. */
+  /**
+   * Called once, when the first step begins.
+   *
+   * @param share how much of all work an interrupted run has done before, from 0 to 1
+   */
   default void begin(double share) {}
 
-  /** Called after {@link #begin} if shares are of so many bytes, an interrupted run's included. */
+  /**
+   * Called after {@link #begin} if the work is measured in bytes, so that a speed can be shown.
+   *
+   * @param all bytes of the work, those that an interrupted run has done included
+   */
   default void bytes(long all) {}
 
   /**
-   * Returns the progress of one of several equal parts of the work; whose beginning has to be told
-   * to this one.
+   * Returns the progress of one of several equal parts of the work. It passes on steps and their
+   * parts; the caller tells this progress itself that the work begins.
    *
    * @param name what the names of its steps begin with, such as {@code "before, "}
+   * @param index of the part, from 0
+   * @param count of all parts
    */
   default Progress part(String name, int index, int count) {
     Progress whole = this;

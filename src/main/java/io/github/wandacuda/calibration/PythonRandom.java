@@ -27,12 +27,19 @@ final class PythonRandom {
     seedByArray(high == 0 ? new int[] {low} : new int[] {low, high});
   }
 
-  /** Returns {@code random.getrandbits(bits)} for 1 to 32 bits. */
+  /**
+   * Returns {@code random.getrandbits(bits)}.
+   *
+   * @param bits 1 to 32
+   */
   long getRandBits(int bits) {
     return Integer.toUnsignedLong(nextWord() >>> (Integer.SIZE - bits));
   }
 
-  /** Returns the result of {@code random.randint(0, highest)}. */
+  /**
+   * Returns the result of {@code random.randint(0, highest)}: draws numbers of as many bits as
+   * {@code highest + 1} has until one is in range, as Python does.
+   */
   int randInt(int highest) {
     int bits = Integer.SIZE - Integer.numberOfLeadingZeros(highest + 1);
     long number = getRandBits(bits);

@@ -10,21 +10,36 @@ import java.util.List;
  * the work, so that its result doesn't depend on that. Short samples run together, so that a weight
  * is unpacked once for all of them.
  *
+ * @param index its number among the run's batches, from 0
  * @param firstSample the number of its first sample among the run's samples
  * @param samples token ids, all lists of the same length, at least one
  */
 public record SampleBatch(int index, int firstSample, List<int[]> samples) implements Serializable {
-  /** Takes a list that travels. */
+  /**
+   * Copies the list: batches are serialized to other processes, which the view that {@code subList}
+   * returns can't be.
+   */
   public SampleBatch {
     samples = List.copyOf(samples);
   }
 
-  /** Returns how many samples are in a batch of so many tokens, or one; the last may have fewer. */
+  /**
+   * Returns how many samples a batch of so many tokens holds: at least one, however long it is. The
+   * last batch may hold fewer.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   * @param tokens that a batch holds at most, unless a single sample has more
+   */
   public static int size(List<int[]> samples, int tokens) {
     return Math.clamp(tokens / samples.get(0).length, 1, samples.size());
   }
 
-  /** Divides samples, token ids in lists of the same length, into batches of so many tokens. */
+  /**
+   * Divides samples into batches, in their order.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   * @param tokens that a batch holds at most, unless a single sample has more
+   */
   public static List<SampleBatch> of(List<int[]> samples, int tokens) {
     int size = size(samples, tokens);
     List<SampleBatch> batches = new ArrayList<>();
@@ -35,10 +50,12 @@ public record SampleBatch(int index, int firstSample, List<int[]> samples) imple
     return batches;
   }
 
+  /** Returns the number of tokens of each sample. */
   public int sequenceLength() {
     return samples.get(0).length;
   }
 
+  /** Returns the number of tokens of all its samples. */
   public int tokens() {
     return samples.size() * sequenceLength();
   }

@@ -30,11 +30,23 @@ public final class SampleProgress {
   private long begun;
   private String what = "sample";
 
-  /** Prepares for so many passes through each block. */
+  /**
+   * Prepares for a decoder.
+   *
+   * @param progress is told
+   * @param blocks of the decoder
+   * @param passes how often the samples, or something else, go through each block; at first they
+   *     count as equally long
+   */
   public SampleProgress(Progress progress, int blocks, int passes) {
     this(progress, blocks, passes, System::nanoTime);
   }
 
+  /**
+   * Prepares for a decoder with a clock of one's own.
+   *
+   * @param nanos the clock, as {@link System#nanoTime}
+   */
   SampleProgress(Progress progress, int blocks, int passes, LongSupplier nanos) {
     this.progress = progress;
     this.blocks = blocks;
@@ -44,13 +56,23 @@ public final class SampleProgress {
     Arrays.fill(parts, 1.0 / passes);
   }
 
-  /** What is done with a block. */
+  /** What is done with a block, in one or several passes. */
   @FunctionalInterface
   public interface Work<E extends Exception> {
+    /**
+     * Does it with the block of a number.
+     *
+     * @param block from 0
+     */
     void run(int block) throws E;
   }
 
-  /** Goes through the blocks from the first that isn't done, and tells of each that is. */
+  /**
+   * Goes through the blocks in order, and tells of each that is done.
+   *
+   * @param first the block to begin with: an interrupted run has done those before it
+   * @param work is done with each
+   */
   public <E extends Exception> void overBlocks(int first, Work<E> work) throws E {
     progress.begin((double) first / blocks);
     for (int index = first; index < blocks; index++) {
@@ -67,7 +89,7 @@ public final class SampleProgress {
     }
   }
 
-  /** Takes what the passes of a block have taken for their parts of the next one. */
+  /** Makes the time that each pass took in this block its part of the next one. */
   private void weigh() {
     endPass();
     double all = Arrays.stream(taken).sum();
@@ -82,7 +104,13 @@ public final class SampleProgress {
     begun = now;
   }
 
-  /** Called before samples pass a block. */
+  /**
+   * Called before a pass of samples through a block begins.
+   *
+   * @param index of the block, from 0
+   * @param number of the pass, from 0
+   * @param sample what a sample is called in it
+   */
   public void begin(int index, int number, String sample) {
     endPass();
     block = index;
@@ -90,14 +118,21 @@ public final class SampleProgress {
     what = sample;
   }
 
-  /** Called when so many samples of the pass are done. */
+  /**
+   * Called when samples of the pass are done.
+   *
+   * @param done how many of this pass
+   * @param total how many there are
+   */
   public void passed(int done, int total) {
     within(done, total, (double) done / total);
   }
 
   /**
-   * Called before something else is done with a block than that samples pass it.
+   * Called before a pass begins that is none of samples, such as the pruning of a block's modules.
    *
+   * @param index of the block, from 0
+   * @param number of the pass, from 0
    * @param step what its steps are called
    * @return the progress to tell of these steps
    */

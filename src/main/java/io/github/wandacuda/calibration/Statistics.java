@@ -30,8 +30,10 @@ import java.util.TreeMap;
  * and for routers vectors called as {@link ExpertScore#tensor} says. It may have second moments
  * too, which are left to {@link GramFile}.
  *
+ * @param norms the norms by module name
  * @param experts the scores of mixtures' experts by the names of their tensors
- * @param samples S
+ * @param samples S, the number of samples
+ * @param sequenceLength tokens of a sample
  * @param joined whether samples were drawn from documents that were joined
  */
 public record Statistics(
@@ -52,7 +54,12 @@ public record Statistics(
     this(norms, Collections.emptySortedMap(), samples, sequenceLength, false);
   }
 
-  /** Reads a statistics file; the message names module and column of a norm that is none. */
+  /**
+   * Reads a statistics file without its second moments.
+   *
+   * @throws InputException if it isn't one, doesn't fit into half of the heap, or a norm is
+   *     negative, NaN or infinite; the message names module and column
+   */
   public static Statistics read(Path file) {
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
       String format = in.metadata().getOrDefault("format", "none");
@@ -134,17 +141,26 @@ public record Statistics(
         .wrong("a whole number", "'%s'".formatted(Printable.of(value)));
   }
 
+  /** Returns the file's content, without second moments. */
   public AtomicWrite.Content content() {
     SortedMap<String, float[]> tensors = new TreeMap<>(experts);
     norms.forEach((module, values) -> tensors.put(module + SUFFIX, values));
     return SafetensorsWriter.content(tensors, metadata());
   }
 
-  /** Returns the same of samples that were joined or not. */
+  /**
+   * Returns the same statistics with another {@code joined}.
+   *
+   * @param other whether samples were drawn from documents that were joined
+   */
   public Statistics joined(boolean other) {
     return new Statistics(norms, experts, samples, sequenceLength, other);
   }
 
+  /**
+   * Returns the file's metadata: format, number and length of samples, and whether they were
+   * joined.
+   */
   public Map<String, String> metadata() {
     Map<String, String> metadata = new TreeMap<>();
     metadata.put("format", FORMAT);
@@ -171,14 +187,22 @@ public record Statistics(
     private static final double TOLERANCE = 1e-3;
 
     /**
-     * An input below this has no square in float32, though its product with another may be there.
+     * The square of an input below this is 0 in float32, though its product with a larger one may
+     * not be.
      */
     private static final double VANISHED = 1e-15;
 
+    /**
+     * Opens a statistics file, which is to be closed again; whether it has second moments isn't
+     * checked.
+     *
+     * @throws InputException if it isn't a safetensors file
+     */
     public static GramFile open(Path file) {
       return new GramFile(SafetensorsFile.open(file));
     }
 
+    /** Returns whether there are second moments of a module. */
     public boolean has(String module) {
       return file.tensor(module + SUFFIX).isPresent();
     }
@@ -186,7 +210,9 @@ public record Statistics(
     /**
      * Reads the second moments of a module.
      *
+     * @param module the module's full name
      * @param norms the norms of the module's input columns, whose squares the diagonal has to be
+     * @param memory takes the moments, and bounds how long they are valid
      * @throws InputException if there are none, or they are of another size, aren't finite, aren't
      *     those of the norms, or are larger than inputs of these norms can have; the message names
      *     row and column

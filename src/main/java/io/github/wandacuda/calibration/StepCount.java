@@ -13,6 +13,13 @@ public final class StepCount {
   private long done;
   private long workDone;
 
+  /**
+   * Begins to count steps that take equally long.
+   *
+   * @param what the kind of step, in the singular
+   * @param total number of all steps
+   * @param progress is told of each, by one thread at a time
+   */
   public StepCount(String what, long total, Progress progress) {
     this(what, total, total, progress);
   }
@@ -29,6 +36,7 @@ public final class StepCount {
    *
    * @param what a step is, in the singular
    * @param total how many there are
+   * @param bytes of all steps together; the share that is done is measured in them
    * @param progress is told of each
    */
   public static StepCount ofBytes(String what, long total, long bytes, Progress progress) {
@@ -37,7 +45,10 @@ public final class StepCount {
     return new StepCount(what, total, bytes, progress);
   }
 
-  /** Begins to count the tensors of files that have bytes. */
+  /**
+   * Begins to count the tensors of files, measured in their bytes; tensors without elements are no
+   * steps.
+   */
   public static StepCount ofTensors(String what, List<SafetensorsFile> files, Progress progress) {
     List<TensorInfo> all =
         files.stream()
@@ -47,11 +58,12 @@ public final class StepCount {
     return ofBytes(what, all.size(), all.stream().mapToLong(TensorInfo::bytes).sum(), progress);
   }
 
+  /** Called when a step is done, by any thread. */
   public void done() {
     done(1);
   }
 
-  /** Called when a step is done that went through so many bytes. */
+  /** Called when a step is done that went through so many bytes, by any thread. */
   public synchronized void done(long bytes) {
     done++;
     workDone += bytes;

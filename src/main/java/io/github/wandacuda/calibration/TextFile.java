@@ -22,6 +22,7 @@ import java.util.stream.IntStream;
  * @param isWhole whether it is one text, and not documents
  * @param count the number of documents, or 1 for one text
  * @param texts gives a document, or the one text as the first
+ * @param closing closes the file behind the documents
  */
 record TextFile(boolean isWhole, int count, IntFunction<String> texts, Runnable closing)
     implements AutoCloseable {
@@ -31,7 +32,7 @@ record TextFile(boolean isWhole, int count, IntFunction<String> texts, Runnable 
   /**
    * Opens a file of text, not of token ids.
    *
-   * @param mostDocuments the number of documents after which no more are needed
+   * @param mostDocuments the number of documents after which a Parquet file is read no further
    * @param rows whether the rows of Parquet are documents, whatever their columns
    * @throws InputException if it can't be read or isn't what its name says
    */
@@ -62,6 +63,11 @@ record TextFile(boolean isWhole, int count, IntFunction<String> texts, Runnable 
         : whole(String.join("\n\n", texts));
   }
 
+  /**
+   * Returns the text column of a row of Parquet.
+   *
+   * @throws InputException if there is none that holds a string
+   */
   private static String text(Path file, int row, JsonNode content) {
     JsonNode text = content.path("text");
     if (!text.isTextual()) {
@@ -73,7 +79,11 @@ record TextFile(boolean isWhole, int count, IntFunction<String> texts, Runnable 
     return text.textValue();
   }
 
-  /** Returns a document, or the one text as the first. */
+  /**
+   * Returns a document, or the one text as the first.
+   *
+   * @param document from 0
+   */
   String text(int document) {
     return texts.apply(document);
   }

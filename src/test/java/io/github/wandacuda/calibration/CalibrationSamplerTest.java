@@ -317,4 +317,12 @@ class CalibrationSamplerTest {
     assertThat(samples.sha256())
         .isEqualTo("e55c2282cb5fdacb0f7188041cc3f2fda7579c24ea9bfc3a26b4596b5f5ae5de");
   }
+
+  @Test
+  void refusesNoSamplesAndUnequalOnes() {
+    for (int[][] bad : List.of(new int[0][], new int[][] {{}}, new int[][] {{1}, {1, 2}})) {
+      assertThatThrownBy(() -> new CalibrationSamples(bad, false))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
 }
