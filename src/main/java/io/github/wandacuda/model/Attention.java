@@ -64,7 +64,12 @@ final class Attention extends Branch {
     end(attended, observer, out);
   }
 
-  /** Runs the modules of queries, keys and values, or the one for all, whose output is split. */
+  /**
+   * Computes queries, keys and values by a module each, or by one module whose output is split.
+   *
+   * @param outs takes queries, keys and values
+   * @param gate takes the gates that follow each query head, or null if there are none
+   */
   private void project(Tensor input, List<Tensor> outs, Tensor gate) {
     List<Columns> columns = description.projection().columns();
     if (columns.isEmpty()) {
@@ -91,7 +96,10 @@ final class Attention extends Branch {
     }
   }
 
-  /** Norms, bounds and rotates the heads of queries or keys in place. */
+  /**
+   * Prepares the heads of queries or keys in place: norms them, bounds their features and rotates
+   * them, or norms them last if the description says so.
+   */
   private void place(Tensor heads, Norm norm, Span span) {
     boolean last = description.normsLast();
     if (norm != null && !last) {
@@ -115,8 +123,8 @@ final class Attention extends Branch {
   }
 
   /**
-   * Runs attention, chunk by chunk where tokens see their own chunk alone: each is a sequence of
-   * its own then.
+   * Runs attention. Where a token sees only keys of its own chunk, each chunk runs as a sequence of
+   * its own.
    */
   private void attend(Tensor query, Tensor keys, Tensor values, Span span, Tensor out) {
     int length = span.length();

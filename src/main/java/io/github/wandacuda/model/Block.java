@@ -20,7 +20,7 @@ import java.util.stream.Stream;
  * ready to run.
  */
 public final class Block implements AutoCloseable {
-  /** What a block does one after the other. */
+  /** The two steps of a block, in their order. */
   public enum Half {
     /** Attention, or another mixer of a sequence's tokens. */
     ATTENTION,
@@ -35,9 +35,11 @@ public final class Block implements AutoCloseable {
   private final List<Block> others = new ArrayList<>();
 
   /**
-   * Loads a block.
+   * Loads a block's weights to a device.
    *
-   * @param weights closed with the block
+   * @param weights reads them, and is closed with the block
+   * @param description what the block is made of
+   * @param index its number in the decoder, from 0
    */
   Block(DecoderWeights weights, BlockDescription description, int index) {
     this.index = index;
@@ -63,6 +65,7 @@ public final class Block implements AutoCloseable {
    *
    * @param hidden [tokens, hidden size], whole sequences one below the other; replaced by the
    *     block's output
+   * @param sequenceLength tokens of each sequence, of which {@code hidden} has a whole number
    * @param observer sees the linear modules' inputs
    */
   public void forward(Tensor hidden, int sequenceLength, InputObserver observer) {
@@ -70,9 +73,9 @@ public final class Block implements AutoCloseable {
   }
 
   /**
-   * Runs the block on the tokens that follow those of a cache, and keeps their keys and values.
-   * What a token gets is what {@link #forward} gives it among the whole sequence; to the bit on the
-   * CPU.
+   * Runs the block on the tokens that follow those of a cache, and keeps their keys and values. A
+   * token's output is the one that {@link #forward} gives it among the whole sequence; on the CPU
+   * to the bit.
    *
    * @param hidden [tokens, hidden size]; replaced by the block's output
    * @param cache its capacity is enough; the caller counts the tokens after the last block
@@ -82,10 +85,13 @@ public final class Block implements AutoCloseable {
   }
 
   /**
-   * Runs a half of the block. Where both read the block's input, the second one is the whole block,
-   * and the first one nothing.
+   * Runs a half of the block. In a block whose halves both read the block's input, the second half
+   * runs the whole block, and the first one does nothing.
    *
+   * @param half attention or the MLP
    * @param hidden [tokens, hidden size]; replaced by what the half makes of it
+   * @param sequenceLength tokens of each sequence, of which {@code hidden} has a whole number
+   * @param observer sees the linear modules' inputs
    */
   public void forward(Half half, Tensor hidden, int sequenceLength, InputObserver observer) {
     Span span = Span.whole(sequenceLength);
@@ -109,8 +115,8 @@ public final class Block implements AutoCloseable {
   }
 
   /**
-   * Returns the full names of the linear modules whose outputs are added up to that of a half: one,
-   * or those of a mixture's experts, of which that of all tokens comes first.
+   * Returns the full names of the linear modules whose outputs a half adds up: one, or those of a
+   * mixture's experts, after that of the expert that all tokens go to.
    */
   public List<String> outputs(Half half) {
     return residual(half).branch.outputs().stream().map(Linear::module).toList();
@@ -125,6 +131,7 @@ public final class Block implements AutoCloseable {
     return half == Half.ATTENTION ? attention : mlp;
   }
 
+  /** Runs both halves, or both branches side by side if the block is parallel. */
   private void run(Tensor hidden, Span span, InputObserver observer) {
     if (parallel) {
       Tensor attended = attention.branch(hidden, span, observer);
@@ -154,7 +161,11 @@ public final class Block implements AutoCloseable {
     mlp.observe(hidden, span, observer);
   }
 
-  /** Takes the same block on other devices, which is closed with this one. */
+  /**
+   * Takes the same block on other devices, which is closed with this one.
+   *
+   * @param copies one for each of the other devices, in the order of {@link Decoder#copies}
+   */
   void add(List<Block> copies) {
     others.addAll(copies);
   }
@@ -186,8 +197,9 @@ public final class Block implements AutoCloseable {
 
   /**
    * Returns the host memory that a linear module's weight is read from, laid out as in its file. It
-   * may be changed between two runs if {@link #replace} is told afterwards.
+   * may be changed between two runs if {@link #replace} is called afterwards.
    *
+   * @param module its full name
    * @return nothing if the weight is elsewhere, or on several devices
    */
   public Optional<MemorySegment> bytes(String module) {
@@ -195,8 +207,9 @@ public final class Block implements AutoCloseable {
   }
 
   /**
-   * Replaces a linear module's weight.
+   * Replaces a linear module's weight on all devices.
    *
+   * @param module its full name
    * @param weight of the same shape; stays reachable and unchanged until the block is closed
    */
   public void replace(String module, RowReader weight) {
@@ -216,7 +229,7 @@ public final class Block implements AutoCloseable {
     weights.close();
   }
 
-  /** A branch with the norms around it, which is added to the residual. */
+  /** A branch, the norms around it, and the sum with the residual stream. */
   private static final class Residual {
     private final Operations operations;
     private final Workspace workspace;
@@ -229,7 +242,7 @@ public final class Block implements AutoCloseable {
     private final float factor;
 
     /**
-     * Puts norms around a branch.
+     * Loads the norms around a branch.
      *
      * @param output the place of the branch's output before it is added
      */
@@ -257,13 +270,21 @@ public final class Block implements AutoCloseable {
       }
     }
 
-    /** Runs the branch and returns its output, which {@link #finish} adds. */
+    /**
+     * Runs the norm before the branch, and the branch.
+     *
+     * @return the branch's output, which {@link #finish} adds; valid until the branch runs again
+     */
     Tensor branch(Tensor hidden, Span span, InputObserver observer) {
       Tensor out = workspace.take(output, hidden.rows(), hidden.columns());
       branch.run(input(hidden), span, observer, out);
       return out;
     }
 
+    /**
+     * Norms and scales a branch's output, adds it to the hidden states, and norms the sum, each if
+     * the description says so.
+     */
     void finish(Tensor out, Tensor hidden) {
       if (after != null) {
         after.apply(out, out);
@@ -277,7 +298,7 @@ public final class Block implements AutoCloseable {
       }
     }
 
-    /** Runs the branch as far as its last linear module's input. */
+    /** Runs the branch as far as its last linear module's input, which the observer sees. */
     void observe(Tensor hidden, Span span, InputObserver observer) {
       branch.run(input(hidden), span, observer, null);
     }

@@ -17,17 +17,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A block's weights that are read before the block is asked for, while the block before is computed
- * with: all of them to the device, or some of them to host memory. They are read by a thread that
- * is never interrupted, so that the files that it reads stay open when a run is cancelled.
+ * Reads a block's weights before the block is asked for, while the block before it computes: all of
+ * them to the device, or the first of them to host memory. They are read by a thread that is never
+ * interrupted: an interrupt would close the files that it reads, and a run that is cancelled needs
+ * them open.
  */
 final class BlockAhead implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(BlockAhead.class);
   private static final long ALIGNMENT = 64;
 
   /**
-   * What is read ahead to host memory at most: a block of seven billion parameters isn't read ahead
-   * as a whole.
+   * The most bytes that are read ahead to host memory; a block of seven billion parameters has
+   * more, so that only its first tensors are.
    */
   private static final long MOST_BYTES = 256L << 20;
 
@@ -41,7 +42,11 @@ final class BlockAhead implements AutoCloseable {
   private boolean taken;
 
   /**
-   * Begins to read a block's weights, to host memory if the device has no room or need for them.
+   * Begins to read a block's weights; to host memory if the device has no room for them or reads
+   * host memory in place.
+   *
+   * @param from the decoder's weights
+   * @param index the block's number
    */
   BlockAhead(DecoderWeights from, BlockDescription block, int index) {
     this.index = index;
@@ -74,8 +79,9 @@ final class BlockAhead implements AutoCloseable {
   }
 
   /**
-   * Allocates memory for the first tensors, and returns what reads them. That isn't left to the
-   * thread, since the C library keeps what a thread that has ended had allocated.
+   * Allocates memory for the first tensors, and returns the steps that read them. The thread
+   * doesn't allocate it itself, since the C library keeps what a thread allocated after the thread
+   * has ended.
    */
   private List<Runnable> reads(DecoderTensors from) {
     List<Runnable> reads = new ArrayList<>();
@@ -109,13 +115,15 @@ final class BlockAhead implements AutoCloseable {
     }
   }
 
+  /** Returns the block's number. */
   int index() {
     return index;
   }
 
   /**
    * Waits until the weights are there, and hands them over. If sending them to the device fails,
-   * nothing comes: who opens the block then reads them and meets the failure.
+   * none are handed over: the block that is opened then reads them itself and meets the same
+   * failure.
    *
    * @throws CancelledException if the caller is interrupted
    * @throws RuntimeException what reading to host memory threw
@@ -148,14 +156,16 @@ final class BlockAhead implements AutoCloseable {
   }
 
   /**
-   * What is there of a block's weights.
+   * The weights of a block that were read ahead.
    *
-   * @param memory owns the tensors' bytes, and may take those of others; it is the taker's to close
+   * @param memory owns the tensors' bytes, and may be asked for more; whoever takes the arrival
+   *     closes it
    * @param tensors bytes in host memory, by the tensors' full names
    * @param weights weights on the device, by their modules' names
    */
   record Arrival(
       BlockMemory memory, Map<String, MemorySegment> tensors, Map<String, Weight> weights) {
+    /** Creates it without a tensor. */
     Arrival(BlockMemory memory) {
       this(memory, new ConcurrentHashMap<>(), new HashMap<>());
     }

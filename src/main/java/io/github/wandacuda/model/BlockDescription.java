@@ -11,6 +11,10 @@ import java.util.stream.Stream;
 /**
  * A decoder block: attention and an MLP, each on a branch beside the residual.
  *
+ * @param attention what attends
+ * @param attentionNorms where norms stand around it
+ * @param mlp what comes next
+ * @param mlpNorms where norms stand around it
  * @param parallel whether both branches read the block's input and are added in one sum; else the
  *     MLP reads attention's sum
  */
@@ -28,18 +32,21 @@ public record BlockDescription(
   }
 
   /**
-   * Returns whether it is two steps, each of which adds the outputs of linear modules, times a
-   * factor, to the hidden states: then these depend on a module's weights linearly.
+   * Returns whether the block is two steps, each of which adds the outputs of linear modules, times
+   * a factor, to the hidden states, with no norm behind them. Then the hidden states depend
+   * linearly on the weights of these modules, and a least-squares fit of the weights is one of the
+   * hidden states.
    */
   public boolean isAdditive() {
     return !parallel && attentionNorms.isBefore() && mlpNorms.isBefore();
   }
 
-  /** Returns the linear modules whose outputs its branches are. */
+  /** Returns the linear modules whose outputs are the outputs of its branches. */
   public Stream<LinearDescription> outputs() {
     return Stream.concat(Stream.of(attention.output()), mlp.outputs());
   }
 
+  /** Returns all its norms. */
   public Stream<NormDescription> norms() {
     Stream<NormDescription> around =
         Stream.of(attentionNorms, mlpNorms)
@@ -51,8 +58,11 @@ public record BlockDescription(
    * The norms around a branch: {@code sum(residual + factor * after(branch(before(x))))}. Each is
    * null if there is none.
    *
+   * @param before of the branch's input
+   * @param after of its output
+   * @param sum of the sum
    * @param normedResidual whether the residual is the normed input instead of the input
-   * @param factor of what is added to the residual
+   * @param factor of what is added to the residual, 1 for most families
    */
   public record BranchNorms(
       NormDescription before,
@@ -60,24 +70,24 @@ public record BlockDescription(
       NormDescription sum,
       boolean normedResidual,
       float factor) {
-    /** Returns norms of a branch that is added as it is. */
+    /** Describes norms of a branch whose output is added without a factor. */
     public BranchNorms(
         NormDescription before, NormDescription after, NormDescription sum, boolean normed) {
       this(before, after, sum, normed, 1);
     }
 
-    /** Returns whether there is none but on the input. */
+    /** Returns whether the only norm is the one on the branch's input. */
     boolean isBefore() {
       return after == null && sum == null && !normedResidual;
     }
 
-    /** Returns a norm on the input alone. */
+    /** Describes a norm on the input alone, as LLaMA has it. */
     public static BranchNorms before(NormDescription norm) {
       return new BranchNorms(norm, null, null, false);
     }
   }
 
-  /** What mixes a sequence's tokens. */
+  /** What mixes the tokens of a sequence: attention of one kind, or a recurrent layer. */
   public sealed interface MixerDescription {
     /** Returns its linear modules, in the order of their use. */
     Stream<LinearDescription> linears();
@@ -85,10 +95,12 @@ public record BlockDescription(
     /** Returns the last of them, [hidden, features]. */
     LinearDescription output();
 
-    /** Returns its norms, null where there is none. */
+    /** Returns its norms, with null for each that it doesn't have. */
     Stream<NormDescription> norms();
 
-    /** Returns the features of all queries that meet every key, none without attention. */
+    /**
+     * Returns the features of a token's queries, which meet every key; 0 if there is no attention.
+     */
     default int queryWidth() {
       return 0;
     }
@@ -103,28 +115,32 @@ public record BlockDescription(
       return 0;
     }
 
-    /** Returns both matrices that a sequence's next tokens need of those before. */
+    /** Returns the two matrices that are kept of a sequence for its next tokens. */
     List<Kept> kept();
   }
 
   /**
-   * What is kept of a sequence's tokens.
+   * A matrix that is kept of a sequence's tokens.
    *
-   * @param rows of a state that each token changes; 0 for a row of each token
+   * @param rows of a state that each token changes; 0 for a matrix with a row for each token
+   * @param columns of the matrix
    */
   public record Kept(int rows, int columns) {}
 
   /**
    * A block's attention.
    *
+   * @param projection how queries, keys and values are made
    * @param queryNorm a norm over each query head, or over all of a token's together, or null
    * @param keyNorm as {@code queryNorm}, over key heads
    * @param normsLast whether these norms are after the rotation; else before it
    * @param bound of the size of each feature of queries, keys and values after the norms, or 0 for
    *     none
+   * @param heads the heads
    * @param rotary how queries and keys are rotated, or null for not at all
    * @param queryFactor multiplies queries by a factor of their position, or null
    * @param scores what is done to the scores before the softmax
+   * @param output [hidden, heads * headSize]
    */
   public record AttentionDescription(
       ProjectionDescription projection,
@@ -167,17 +183,22 @@ public record BlockDescription(
   }
 
   /**
-   * Latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1): keys and values of all heads are
-   * made of one narrow latent, but for a rotated part of the key that the heads share. A query is
-   * [plain | rotated] features, so is a key.
+   * Latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). Keys and values of all heads are
+   * made of one narrow latent of each token; only a rotated part of the key, which all heads share,
+   * isn't. The features of a query are [plain | rotated], and so are those of a key.
    *
-   * @param queries one module for the queries, [heads * (plain + rotated), hidden]; or two, through
-   *     a narrow width
+   * @param queries one module for the queries, [heads * (plain + rotated), hidden]; or two, the
+   *     first to a narrow width and the second from it
    * @param queryNorm over that width, or null without it
    * @param compress [latent + rotated, hidden]
    * @param latentNorm over the latent
    * @param expand [heads * (plain + valueSize), latent], whose output is each head's key and value
+   * @param heads number of heads
+   * @param rotated rotated features of a head
+   * @param valueSize features of a head's value
+   * @param rotary how the rotated features are turned
    * @param scale the factor of a query's product with a key
+   * @param output [hidden, heads * valueSize]
    */
   public record LatentDescription(
       List<LinearDescription> queries,
@@ -202,7 +223,10 @@ public record BlockDescription(
       return expand.rows() / heads - valueSize;
     }
 
-    /** Returns the features of a head in attention: those of a key or of a value, with zeros. */
+    /**
+     * Returns the features of a head in attention: of a key or of a value, whichever is wider; the
+     * other one is filled up with zeros.
+     */
     int size() {
       return Math.max(plain() + rotated, valueSize);
     }
@@ -238,10 +262,14 @@ public record BlockDescription(
    *     for the corrections' and the decays' steps, likewise; or one for queries, keys and values
    *     side by side, one for the gates, one for the corrections, one for the decays
    * @param convolution its weight's name without {@code .weight}, [2 * keys + values, 1, kernel]
+   * @param kernel tokens that the convolution sees
    * @param decay the name of the decays' logarithms, [heads]
    * @param step the name of what is added to the decays' steps, [heads]
    * @param keyHeads query and key heads; each serves as many neighbouring heads of the values
+   * @param keySize features of a query or key head
+   * @param heads value heads
    * @param norm over each head of the result, before it is gated
+   * @param output [hidden, heads * norm.size]
    */
   public record DeltaNetDescription(
       List<LinearDescription> inputs,
@@ -260,10 +288,12 @@ public record BlockDescription(
       return Stream.concat(inputs.stream(), Stream.of(output));
     }
 
+    /** Returns the features of all keys. */
     int keyWidth() {
       return keyHeads * keySize;
     }
 
+    /** Returns the features of all values. */
     public int valueWidth() {
       return output.columns();
     }
@@ -309,16 +339,30 @@ public record BlockDescription(
       return scaled(1 / Math.sqrt(heads.size()));
     }
 
+    /**
+     * Returns the same with a bias of keys.
+     *
+     * @param bias [heads, sequenceLength], or null
+     */
     public Scores biased(PositionTable bias) {
       return new Scores(scale, softcap, window, chunk, bias, sinks);
     }
 
-    /** Returns the same with a bound of the scaled scores, or 0 for none. */
+    /**
+     * Returns the same with a bound.
+     *
+     * @param bound of the scaled scores, or 0 for none
+     */
     public Scores capped(float bound) {
       return new Scores(scale, bound, window, chunk, keyBias, sinks);
     }
 
-    /** Returns the same where a token sees only some keys. */
+    /**
+     * Returns the same where a token sees only some keys.
+     *
+     * @param lastKeys the window, or 0 for all
+     * @param ownChunk tokens of a chunk, or 0 for all
+     */
     public Scores seeing(int lastKeys, int ownChunk) {
       return new Scores(scale, softcap, lastKeys, ownChunk, keyBias, sinks);
     }
@@ -368,16 +412,17 @@ public record BlockDescription(
    * Some columns of a fused output, in groups.
    *
    * @param offset the first group's first column
+   * @param width columns of a group
    * @param stride columns from a group's first to the next group's first
    */
   public record Columns(int offset, int width, int stride) {}
 
-  /** A block's MLP. */
+  /** What stands behind attention in a block: one MLP, or a mixture of them. */
   public sealed interface MlpDescription {
     /** Returns its linear modules, in the order of their use. */
     Stream<LinearDescription> linears();
 
-    /** Returns the linear modules whose outputs it is made of. */
+    /** Returns the linear modules whose outputs are added up to its own. */
     Stream<LinearDescription> outputs();
   }
 
@@ -386,11 +431,13 @@ public record BlockDescription(
    * (Shazeer, arXiv 2002.05202).
    *
    * @param inputs up; or gate and up, each [wide, hidden]; or one for both, [2 * wide, hidden]
+   * @param gated whether there is a gate
    * @param interleaved whether a module for both has the gate's and up's rows by turns; else the
    *     gate's rows come first
    * @param activation of up, or of the gate; one that takes two is of gate and up together
    * @param learned what the names of the activation's own tensors begin with, where it is an xIELU
    *     instead; else null
+   * @param down [hidden, wide]
    */
   public record DenseMlp(
       List<LinearDescription> inputs,
@@ -400,7 +447,10 @@ public record BlockDescription(
       String learned,
       LinearDescription down)
       implements MlpDescription {
-    /** Describes one whose activation has no tensors, and that has the gate's rows first. */
+    /**
+     * Describes an MLP whose activation has no tensors of its own; a module for gate and up has the
+     * gate's rows first.
+     */
     public DenseMlp(
         List<LinearDescription> inputs,
         boolean gated,
@@ -424,9 +474,12 @@ public record BlockDescription(
    * A mixture of experts: the sum of a token's experts, weighed by a router (Jiang et al., arXiv
    * 2401.04088, section 2.1).
    *
+   * @param router [experts, hidden]
+   * @param rule how experts are chosen and weighed
    * @param correction the name of the tensor that is added to what experts are chosen by, after the
    *     decoder's prefix, or null
    * @param weighsInputs whether an expert's weight is the factor of its input; else of its output
+   * @param expert describes an expert by its index
    * @param shared the expert of all tokens, or null
    */
   public record Experts(
@@ -460,10 +513,11 @@ public record BlockDescription(
   }
 
   /**
-   * An expert for all tokens.
+   * An expert that all tokens go to, beside those that the router chooses.
    *
    * @param gate [1, hidden], whose output's sigmoid is the expert's weight, or null for a weight of
    *     1
+   * @param mlp the expert
    */
   public record SharedExpert(LinearDescription gate, MlpDescription mlp) {}
 }

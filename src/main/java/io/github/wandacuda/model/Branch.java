@@ -20,10 +20,10 @@ abstract class Branch {
   final Operations operations;
   final Workspace workspace;
 
-  /** Its own linear modules, in the order of their use. */
+  /** Returns its own linear modules, in the order of their use. */
   final List<Linear> linears;
 
-  /** All of them but the last, which gives the branch's output; and their names. */
+  /** Its linear modules but the last, which gives the branch's output. */
   final List<Linear> inputs;
 
   final List<String> inputModules;
@@ -37,10 +37,10 @@ abstract class Branch {
   }
 
   /**
-   * Runs the branch.
+   * Runs the branch on whole sequences, or on the next tokens of one.
    *
    * @param input [tokens, hidden], sequences one below the other
-   * @param span the sequences' tokens that it is
+   * @param span which tokens of the sequences {@code input} has
    * @param observer sees the linear modules' inputs
    * @param out [tokens, hidden], not {@code input}; or null to stop before the last linear module
    */
@@ -60,7 +60,10 @@ abstract class Branch {
     return List.of(output());
   }
 
-  /** Shows an observer the last linear module's input, and runs the module where {@code out} is. */
+  /**
+   * Shows an observer the last linear module's input, and runs the module unless {@code out} is
+   * null.
+   */
   void end(Tensor input, InputObserver observer, Tensor out) {
     observer.input(List.of(linears.getLast().module()), input);
     if (out != null) {
@@ -95,7 +98,10 @@ abstract class Branch {
       between = between(weights.tensors());
     }
 
-    /** Returns what stands between the linear modules, with its numbers read. */
+    /**
+     * Returns what is computed between the linear modules, with an xIELU's learned numbers read
+     * from the checkpoint.
+     */
     private Elementwise between(DecoderTensors tensors) {
       String learned = description.learned();
       if (learned == null) {

@@ -19,10 +19,10 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A decoder-only language model that runs block by block, so that only one block's weights are in
- * memory at a time; of any family, assembled as a description says. It may be on several devices
- * that compute the same bits, each with its own copy of a block: all but {@link #block} and {@link
- * #readAhead} is done by the first one. Used from one thread.
+ * A decoder-only language model of any family, assembled as a description says. It runs block by
+ * block, so that only one block's weights are in memory at a time. It may be on several devices
+ * that compute the same bits, each with its own copy of a block: then {@link #block} and {@link
+ * #readAhead} are for all of them, and the first one does everything else. Used from one thread.
  */
 public final class Decoder implements AutoCloseable {
   private final DecoderDescription description;
@@ -44,7 +44,9 @@ public final class Decoder implements AutoCloseable {
   /**
    * Assembles a decoder.
    *
+   * @param description its parts
    * @param model its weights are read while the decoder is open
+   * @param operations run it
    * @param keeping whether blocks stay open and are run often, with few tokens at a time
    * @throws io.github.wandacuda.error.InputException if a tensor is missing or of the wrong shape
    */
@@ -69,6 +71,7 @@ public final class Decoder implements AutoCloseable {
     embedding = new Embedding(weights, description.embedding(), description.shape().vocabulary());
   }
 
+  /** Returns the number of decoder blocks. */
   public int blocks() {
     return description.shape().blocks();
   }
@@ -78,11 +81,12 @@ public final class Decoder implements AutoCloseable {
     return linearModules;
   }
 
-  /** Returns what runs it; its tensors are of these operations. */
+  /** Returns the operations that run it; the tensors that it takes and gives are theirs. */
   public Operations operations() {
     return operations;
   }
 
+  /** Returns the width of the hidden states. */
   public int hiddenSize() {
     return description.shape().hiddenSize();
   }
@@ -96,6 +100,8 @@ public final class Decoder implements AutoCloseable {
    * Computes the hidden states that the first block reads.
    *
    * @param tokens ids below the vocabulary, whole sequences one after the other
+   * @param sequenceLength tokens of each sequence
+   * @param hidden [tokens, hidden size]; takes the states
    */
   public void embed(int[] tokens, int sequenceLength, Tensor hidden) {
     embedding.embed(tokens, Span.whole(sequenceLength), hidden);
@@ -106,6 +112,7 @@ public final class Decoder implements AutoCloseable {
    *
    * @param tokens ids below the vocabulary
    * @param past how many tokens the sequence has before them
+   * @param hidden [tokens, hidden size]; takes the states
    */
   public void embedNext(int[] tokens, int past, Tensor hidden) {
     int length = past + tokens.length;
@@ -113,8 +120,8 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Reserves memory for what is kept of a sequence's tokens; the caller closes it before the
-   * decoder.
+   * Reserves memory for the keys and values, or states, that are kept of a sequence's tokens. The
+   * caller closes it before the decoder.
    *
    * @param capacity tokens, 1 or more
    */
@@ -125,28 +132,36 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Returns whether sequences of two lengths have the same rotary embeddings, so that the keys of
-   * one are right for the other.
+   * Returns whether sequences of two lengths have the same rotary embeddings, so that keys that
+   * were kept for one are right for the other. They don't if the turns depend on the length.
    */
   public boolean rotatesAlike(int length, int other) {
     return rotations.stream().allMatch(table -> table.kind(length) == table.kind(other));
   }
 
-  /** Takes the same decoder on other devices, which are closed with this one. */
+  /**
+   * Takes the same decoder on other devices, which are closed with this one.
+   *
+   * @param copies one for each of the other devices
+   */
   public void add(List<Decoder> copies) {
     others.addAll(copies);
     loaders = new Workers(1 + others.size());
   }
 
   /**
-   * Returns the decoder on each device that it is on, itself if there is one. They give the same
-   * bits, and each may be used by a thread of its own.
+   * Returns the decoder on each of its devices, this one first. They give the same bits, and each
+   * may be used by a thread of its own.
    */
   public List<Decoder> copies() {
     return Stream.concat(Stream.of(this), others.stream()).toList();
   }
 
-  /** Returns block {@code index}; the caller closes it before it takes the next. */
+  /**
+   * Loads a block on all devices; the caller closes it before it takes the next.
+   *
+   * @param index from 0
+   */
   public Block block(int index) {
     if (others.isEmpty()) {
       return load(index);
@@ -178,9 +193,9 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Begins to read a block's weights, so that {@link #block} takes less time if it is the next one
-   * that is asked for: to the device, if it has memory of its own with room for two blocks, else to
-   * host memory, 256 MiB at most.
+   * Begins to read a block's weights in the background, so that {@link #block} takes less time if
+   * this block is the next one that is asked for. They go to the device if it has memory of its own
+   * with room for two blocks, else to host memory, 256 MiB at most.
    *
    * @param index its index; nothing is read if there is no such block
    */
@@ -200,7 +215,7 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Scores a token after each of some hidden states.
+   * Scores the token that follows each of some hidden states.
    *
    * @param hidden [targets, hidden size] out of the last block
    * @param targets a token for each hidden state
@@ -287,6 +302,7 @@ public final class Decoder implements AutoCloseable {
       logits = weights.tensor(ROWS, vocabulary);
     }
 
+    /** Returns the logits of at most {@link #ROWS} hidden states, valid until the next call. */
     Tensor logits(Tensor hidden) {
       Tensor states = hidden;
       if (norm != null) {
@@ -312,8 +328,8 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * An embedding as an {@link EmbeddingDescription} says; of its tables only the rows that are
-   * asked for are loaded.
+   * An embedding as an {@link EmbeddingDescription} says. Of its tables only the rows of the tokens
+   * that are embedded are loaded.
    */
   private static final class Embedding {
     private final DecoderWeights weights;
@@ -337,7 +353,9 @@ public final class Decoder implements AutoCloseable {
     /**
      * Embeds tokens.
      *
-     * @param span of which sequences they are
+     * @param tokens ids below the vocabulary
+     * @param span which positions of their sequences they have
+     * @param hidden [tokens, hidden size]; takes the states
      * @throws InputException if a sequence is longer than there are positions
      */
     void embed(int[] tokens, Span span, Tensor hidden) {
@@ -362,7 +380,12 @@ public final class Decoder implements AutoCloseable {
     }
 
     /**
-     * Loads some rows of a table, and gives each row of the result that at its place among them.
+     * Loads some rows of a table and copies them to a matrix.
+     *
+     * @param table the tensor's name
+     * @param height rows of the table
+     * @param rows the rows to load
+     * @param places for each row of the result, the place in {@code rows} of the row that it gets
      */
     private void lookUp(String table, int height, int[] rows, int[] places, Tensor out) {
       try (Arena copy = Arena.ofShared();

@@ -19,8 +19,8 @@ import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
- * A decoder's tensors in its checkpoint, whose shapes are checked when they are read. Names are
- * without the decoder's prefix, unless they are called full.
+ * A decoder's tensors in its checkpoint. Their shapes are checked when they are read. Names are
+ * those behind the decoder's prefix, unless they are called full.
  *
  * @param quantized modules whose weights are quantized, by their full names
  * @param read tensors that were read already, by their full names
@@ -34,8 +34,8 @@ public record DecoderTensors(
   private static final String WEIGHT = ".weight";
 
   /**
-   * Finds a model's prefix, of those that a description has: by the embedding, which every
-   * checkpoint has.
+   * Finds out which of a description's prefixes a model's tensors have: the one with which the
+   * embedding is found, since every checkpoint has an embedding.
    */
   public static DecoderTensors of(ModelDirectory model, DecoderDescription decoder) {
     Checkpoint checkpoint = model.checkpoint();
@@ -56,11 +56,17 @@ public record DecoderTensors(
     return prefix + name;
   }
 
+  /** Returns whether the checkpoint holds a tensor, by its full name. */
   boolean has(String fullName) {
     return checkpoint.find(fullName).isPresent();
   }
 
-  /** Returns a linear module's full name. */
+  /**
+   * Checks that the checkpoint holds a linear module's weight, and its bias if it has one.
+   *
+   * @return the module's full name
+   * @throws InputException if its weight is missing or of another shape
+   */
   public String require(LinearDescription linear) {
     boolean transposed = linear.transposed();
     Optional<QuantizedModule> codes = quantized(linear);
@@ -78,6 +84,7 @@ public record DecoderTensors(
     return fullName(linear.name());
   }
 
+  /** Checks that a quantized weight has the shape that the config says. */
   private static void require(LinearDescription linear, QuantizedModule codes) {
     codes.requireRead();
     if (codes.rows() != linear.rows() || codes.columns() != linear.columns()) {
@@ -93,7 +100,11 @@ public record DecoderTensors(
     return Optional.ofNullable(quantized.get(fullName(linear.name())));
   }
 
-  /** Checks what a norm is stored as, unless each head has its own. */
+  /**
+   * Checks a norm's tensors, unless each head has gains of its own.
+   *
+   * @throws InputException if a tensor is missing or of another shape
+   */
   public void require(NormDescription norm) {
     if (norm.affine() && norm.gains() == 0) {
       var unused = entry(fullName(norm.name()) + WEIGHT, norm.size());
@@ -110,7 +121,14 @@ public record DecoderTensors(
         .or(() -> checkpoint.find(fullName(linear.name()) + WEIGHT));
   }
 
-  /** Copies a linear module's weight from its file. */
+  /**
+   * Copies a linear module's weight from its file.
+   *
+   * @param memory takes the copy
+   * @return [output features, input features]
+   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
+   *     with
+   */
   WeightMatrix read(LinearDescription linear, SegmentAllocator memory) {
     String name = fullName(linear.name()) + WEIGHT;
     return linear.transposed()
@@ -118,19 +136,30 @@ public record DecoderTensors(
         : read(name, linear.rows(), linear.columns(), memory);
   }
 
-  /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
+  /**
+   * Returns the shape and type of a linear module's weight, by what the checkpoint says of it, for
+   * weights that are sent to the device ahead.
+   *
+   * @return nothing if it is missing or quantized
+   */
   Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
     return stored(linear)
         .flatMap(entry -> entry.info().type())
         .map(dtype -> new WeightsAhead.Shape(dtype, linear.rows(), linear.columns()));
   }
 
+  /**
+   * Copies a matrix from its file.
+   *
+   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
+   *     with
+   */
   WeightMatrix read(String fullName, int rows, int columns, SegmentAllocator memory) {
     Checkpoint.Entry entry = entry(fullName, rows, columns);
     return WeightMatrix.of(copy(entry, memory), entry.info().type().orElseThrow(), rows, columns);
   }
 
-  /** Copies a tensor's bytes from its file. */
+  /** Returns a tensor's bytes: those that were read ahead, else a copy from its file. */
   MemorySegment copy(Checkpoint.Entry entry, SegmentAllocator memory) {
     MemorySegment copy = read.get(entry.info().name());
     if (copy == null) {
@@ -143,6 +172,7 @@ public record DecoderTensors(
   /**
    * Copies some rows of a matrix from its file, since a large table needn't be loaded whole.
    *
+   * @param name the matrix's name
    * @param height rows of the whole matrix
    * @param rows the rows to copy, in the order of the result
    * @param arena owns the copy
@@ -160,8 +190,9 @@ public record DecoderTensors(
   }
 
   /**
-   * Returns the weight of a convolution of each channel by itself, widened to float32.
+   * Returns the weight of a convolution that sees each channel by itself, widened to float32.
    *
+   * @param name the tensor's name
    * @return [kernel, channels]
    */
   float[] convolution(String name, int channels, int kernel) {
@@ -180,11 +211,16 @@ public record DecoderTensors(
     return values;
   }
 
-  /** Returns a vector, which may be stored as a matrix of one row, widened to float32. */
+  /**
+   * Returns a vector, widened to float32; it may be stored as a matrix of one row.
+   *
+   * @throws InputException if it is missing or of another length
+   */
   float[] values(String name, int length) {
     return fullValues(fullName(name), length);
   }
 
+  /** Does the same as {@link #values} by the full name. */
   float[] fullValues(String fullName, int length) {
     boolean row =
         checkpoint.find(fullName).filter(found -> found.info().shape().size() == 2).isPresent();
@@ -198,8 +234,8 @@ public record DecoderTensors(
   }
 
   /**
-   * Returns a norm's stored gains, widened to float32. Where each head has its own, they are rows
-   * of a matrix or vectors that are called by their number.
+   * Returns a norm's stored gains, widened to float32. Where each head has its own, the checkpoint
+   * has them as rows of a matrix, or as a vector for each head that is called by the head's number.
    */
   float[] gains(NormDescription norm) {
     int size = norm.size();
@@ -220,12 +256,18 @@ public record DecoderTensors(
     return all;
   }
 
-  /** Returns a number that is stored alone, widened to float32, or another one if it is absent. */
+  /**
+   * Returns a number that is stored as a tensor of its own, widened to float32, or {@code
+   * otherwise} if there is no such tensor.
+   */
   float number(String name, float otherwise) {
     return has(fullName(name)) ? number(name) : otherwise;
   }
 
-  /** Returns a number that is stored alone, as a scalar or a vector, widened to float32. */
+  /**
+   * Returns a number that is stored as a tensor of its own, a scalar or a vector of one element,
+   * widened to float32.
+   */
   float number(String name) {
     boolean scalar =
         checkpoint.find(fullName(name)).stream().anyMatch(at -> at.info().shape().isEmpty());

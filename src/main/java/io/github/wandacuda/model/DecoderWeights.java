@@ -22,8 +22,8 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
- * A decoder's weights on a device, or those of one of its blocks, copied there from its {@linkplain
- * DecoderTensors tensors}. All that it makes is closed with it.
+ * The weights of a decoder, or of one of its blocks, on a device, copied there from its {@linkplain
+ * DecoderTensors tensors}. All weights and tensors that it makes are closed with it.
  *
  * @param keeping how long matrices are used
  * @param workspace the memory that all blocks of the decoder run in, one after the other
@@ -42,8 +42,9 @@ record DecoderWeights(
   private static final String BIAS = ".bias";
 
   /**
-   * Copies tensors to the device behind {@code operations}.
+   * Prepares to copy tensors to a device; nothing is read yet.
    *
+   * @param operations of the device
    * @param keeping how long matrices are used
    */
   DecoderWeights(DecoderTensors tensors, Operations operations, WeightKeeping keeping) {
@@ -58,7 +59,9 @@ record DecoderWeights(
   }
 
   /**
-   * Returns weights of the same decoder, some of which were read already, for one of its blocks.
+   * Returns the weights of one of the decoder's blocks.
+   *
+   * @param arrival what was read of them already
    */
   DecoderWeights having(BlockAhead.Arrival arrival) {
     DecoderTensors having =
@@ -68,8 +71,9 @@ record DecoderWeights(
   }
 
   /**
-   * Reads linear modules' weights that aren't there yet, by several threads: calibrating blocks of
-   * 1.2 GB took 2.6 % less on two cores. What can't be read is left to who asks for it and is told.
+   * Reads the weights of linear modules that weren't read ahead, by several threads: calibrating
+   * blocks of 1.2 GB took 2.6 % less on two cores. A weight that can't be read is skipped; {@link
+   * #weight} meets the failure again and reports it.
    */
   void readAll(Stream<LinearDescription> linears) {
     if (keeping == WeightKeeping.WHILE_OPEN) {
@@ -86,18 +90,21 @@ record DecoderWeights(
     try {
       arrival.tensors().put(entry.info().name(), tensors.copy(entry, arrival.memory()));
     } catch (InputException e) {
-      // Who reads it in its turn is told why, whichever thread was first here.
+      // The weight is read again when its module is loaded, which then fails with the reason.
     }
   }
 
-  /** Has something closed with these weights, before what was made until now. */
+  /** Has something closed with these weights; what was registered last is closed first. */
   void closing(Runnable close) {
     closings.push(close);
   }
 
   /**
-   * Copies a linear module's weight from its file to the device; who asks for it has it closed,
-   * since it may be replaced.
+   * Copies a linear module's weight from its file to the device. The caller closes it, since
+   * pruning may replace it.
+   *
+   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
+   *     with
    */
   Loaded weight(LinearDescription linear) {
     Weight here = arrival.weights().remove(linear.name());
@@ -123,7 +130,10 @@ record DecoderWeights(
    */
   record Loaded(Weight weight, MemorySegment bytes) {}
 
-  /** Returns a module that is stored packed, if it is best kept so. */
+  /**
+   * Returns a module that is stored packed, if this decoder multiplies by it without unpacking: one
+   * whose blocks stay open, on a device that can.
+   */
   private Optional<PackedModule> packed(LinearDescription linear) {
     if (keeping != WeightKeeping.RESIDENT) {
       return Optional.empty();
@@ -148,6 +158,11 @@ record DecoderWeights(
     }
   }
 
+  /**
+   * Copies a matrix out of its file and makes it readable for the device.
+   *
+   * @param reading reads the matrix to memory that it is given
+   */
   private Loaded weight(Function<SegmentAllocator, RowReader> reading) {
     if (keeping != WeightKeeping.WHILE_OPEN) {
       return new Loaded(keep(arena -> operations.residentWeight(reading.apply(arena))), null);
@@ -162,7 +177,7 @@ record DecoderWeights(
     return linear.bias() ? vector(linear.name() + BIAS, linear.rows()) : null;
   }
 
-  /** Returns a norm's gain; ones if it has none. */
+  /** Returns a norm's gain with its offset added; ones if it has none. */
   Tensor gain(NormDescription norm) {
     int rows = Math.max(1, norm.gains());
     float[] values;
@@ -184,13 +199,19 @@ record DecoderWeights(
     return biased ? vector(norm.name() + BIAS, norm.size()) : null;
   }
 
-  /** Returns the weight of a matrix that is no linear module. */
+  /**
+   * Returns the weight of a matrix that is no linear module.
+   *
+   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
+   *     with
+   */
   Weight matrix(String fullName, int rows, int columns) {
     Weight weight = weight(memory -> tensors.read(fullName, rows, columns, memory)).weight();
     closing(weight::close);
     return weight;
   }
 
+  /** Returns a vector, widened to float32, as a row, by its full name. */
   Tensor fullVector(String fullName, int length) {
     return tensor(tensors.fullValues(fullName, length), 1, length);
   }
@@ -200,19 +221,27 @@ record DecoderWeights(
     return tensor(tensors.values(name, length), 1, length);
   }
 
+  /**
+   * Returns a tensor that is closed with these weights, as {@link Operations#tensor}; it may have
+   * no elements.
+   */
   Tensor tensor(int rows, int columns) {
     Tensor tensor = operations.tensor(rows, columns);
     closing(tensor::close);
     return tensor;
   }
 
+  /** Returns a tensor with the given values. */
   Tensor tensor(float[] values, int rows, int columns) {
     Tensor tensor = tensor(rows, columns);
     operations.upload(MemorySegment.ofArray(values), tensor);
     return tensor;
   }
 
-  /** Makes a weight of memory that is freed when the weight doesn't read it, else with these. */
+  /**
+   * Makes a weight from host memory, which is freed at once if the weight has a copy of its own,
+   * and else with these weights.
+   */
   @SuppressWarnings("MustBeClosedChecker") // Closed with the weights that read it.
   private Weight keep(Function<Arena, Weight> making) {
     Arena own = Arena.ofShared();

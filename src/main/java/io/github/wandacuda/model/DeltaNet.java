@@ -121,15 +121,25 @@ final class DeltaNet extends Branch {
     place(narrow, share, share, 2 * share, decay, 0);
   }
 
-  /** Copies columns of each key head's group, to stand side by side. */
+  /**
+   * Copies the columns of one of several parts that stand in turn, head by head, to where they
+   * stand side by side.
+   *
+   * @param width columns of a head's part
+   * @param from the first head's first column
+   * @param stride columns from one head to the next
+   * @param to where the part begins in the result
+   */
   private void place(Tensor source, int width, int from, int stride, Tensor out, int to) {
     operations.gatherColumns(
         source, new ColumnGroups(description.keyHeads(), width, from, stride, to, width), out);
   }
 
   /**
-   * Makes shares of the steps: {@code sigmoid(correction)} and {@code exp(-exp(decays) *
-   * softplus(decay + steps))}. That is done on the host, in float64, for the same bits everywhere.
+   * Turns two projections into shares: by how much a state is corrected, {@code
+   * sigmoid(correction)}, and how much of it is kept, {@code exp(-exp(decays) * softplus(decay +
+   * steps))}. Both are computed on the host in float64 and rounded, so that they have the same bits
+   * on every backend.
    */
   private void toShares(Tensor correction, Tensor decay) {
     float[] values = new float[correction.rows() * correction.columns()];

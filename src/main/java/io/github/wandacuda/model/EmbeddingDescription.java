@@ -5,6 +5,7 @@ package io.github.wandacuda.model;
  * normed, in that order.
  *
  * @param table the tensor's name after the decoder's prefix
+ * @param width its columns
  * @param projection [hidden, width], or null where the table is as wide as the hidden states
  * @param scale the factor of the states
  * @param positions the learned positions that are added, or null
@@ -18,9 +19,11 @@ public record EmbeddingDescription(
     Positions positions,
     NormDescription norm) {
   /**
-   * Learned positions.
+   * Learned positions, which are added to the embeddings.
    *
+   * @param table the tensor's name after the decoder's prefix
    * @param offset the row of position 0
+   * @param count number of positions
    */
   public record Positions(String table, int offset, int count) {}
 

@@ -13,11 +13,16 @@ import java.util.TreeMap;
  * says, or have a prefix of their own; a decoder runs without them.
  *
  * @param first the number of the first one that follows the decoder's
+ * @param end the number behind the last one
  */
 public record FurtherBlocks(int first, int end) {
   private static final List<String> COUNTS =
       List.of("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers");
 
+  /**
+   * Finds these blocks by the config's numbers and by the projections that each of them has in the
+   * checkpoint; whichever says more counts.
+   */
   public static FurtherBlocks of(ModelConfig config, Checkpoint checkpoint) {
     JsonNode root = config.decoder().root();
     int blocks = root.path("num_hidden_layers").asInt(Integer.MAX_VALUE);
@@ -35,7 +40,10 @@ public record FurtherBlocks(int first, int end) {
         blocks, Math.max((int) Math.min((long) blocks + said, Integer.MAX_VALUE), projected + 1));
   }
 
-  /** Returns what a config without them has in the place of their numbers, by the keys' paths. */
+  /**
+   * Returns the changes of a config that say that there are no such blocks: 0 for each key that has
+   * their number, by the key's path.
+   */
   public static Map<String, Object> none(ModelConfig config) {
     Map<String, Object> none = new TreeMap<>();
     COUNTS.forEach(key -> config.values(key).keySet().forEach(path -> none.put(path, 0)));
@@ -43,7 +51,7 @@ public record FurtherBlocks(int first, int end) {
     return none;
   }
 
-  /** Returns whether a tensor is in one of them, by its name. */
+  /** Returns whether a tensor is in one of these blocks, by its name. */
   public boolean have(String name) {
     int block = LinearModules.block(name).orElse(-1);
     return LinearModules.hasPart(name, "mtp") || (block >= first && block < end);

@@ -17,6 +17,7 @@ public record HeadDescription(
     String bias,
     float scale,
     float softcap) {
+  /** Describes a norm and an output matrix, without a bias, a scale or a bound. */
   public static HeadDescription of(NormDescription norm, String weight) {
     return new HeadDescription(norm, null, weight, null, 1, 0);
   }

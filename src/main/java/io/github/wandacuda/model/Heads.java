@@ -5,6 +5,7 @@ import java.util.List;
 /**
  * The heads of an attention.
  *
+ * @param queries number of query heads
  * @param keyValueHeads number of key heads and of value heads, a divisor of {@code queries}
  * @param size features of a head
  */
@@ -12,7 +13,10 @@ public record Heads(int queries, int keyValueHeads, int size) {
   /**
    * Reads {@code num_attention_heads}, {@code num_key_value_heads} and {@code head_dim}.
    *
+   * @param hidden the hidden size
    * @param otherwise features of a head if the config doesn't say; 0 for hidden size / heads
+   * @throws io.github.wandacuda.error.InputException if the heads don't divide, or are wider
+   *     together than any tensor
    */
   public static Heads of(ModelConfig config, int hidden, int otherwise) {
     int heads = config.positive("num_attention_heads");
@@ -25,9 +29,12 @@ public record Heads(int queries, int keyValueHeads, int size) {
   }
 
   /**
-   * Reads the number of heads, each with a key and a value, whose size is hidden size / heads.
+   * Reads the number of heads where each has a key and a value of its own; a head's size is hidden
+   * size / heads.
    *
+   * @param hidden the hidden size
    * @param keys keys of the number; the first one that is present counts
+   * @throws io.github.wandacuda.error.InputException if the heads don't divide the hidden size
    */
   public static Heads sharing(ModelConfig config, int hidden, List<String> keys) {
     int heads = config.positive(keys);
@@ -42,6 +49,8 @@ public record Heads(int queries, int keyValueHeads, int size) {
    *
    * @param keys keys of the number, of which the first one that is present counts; without one
    *     there are as many as query heads
+   * @throws io.github.wandacuda.error.InputException if the number doesn't divide that of query
+   *     heads
    */
   public Heads grouped(ModelConfig config, List<String> keys) {
     boolean given = keys.stream().anyMatch(key -> config.find(key).isPresent());
@@ -52,6 +61,7 @@ public record Heads(int queries, int keyValueHeads, int size) {
     return new Heads(queries, shared, size);
   }
 
+  /** Returns the features of all query heads. */
   public int queryWidth() {
     return Math.multiplyExact(queries, size);
   }

@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * What is kept of one sequence's tokens, block by block, so that a block computes only what is new
- * (Pope et al., arXiv 2211.05102, section 2.1): keys, normed and rotated already, and values, or
- * what they are made of; or a state that each token changes.
+ * What is kept of one sequence's tokens, block by block, so that a block computes only the new ones
+ * (Pope et al., arXiv 2211.05102, section 2.1): the keys, normed and rotated already, and the
+ * values; or the latents that both are made of; or a state that each token changes.
  *
- * <p>New tokens go through all blocks by {@link Block#extend}, then {@link #append} counts them.
- * The memory is that of the device, float32, for all tokens that there may be. Used from one
+ * <p>New tokens go through all blocks by {@link Block#extend}, then {@link #append} counts them. It
+ * is memory of the device, in float32, for as many tokens as the capacity says. Used from one
  * thread.
  */
 public final class KeyValueCache implements AutoCloseable {
@@ -50,28 +50,36 @@ public final class KeyValueCache implements AutoCloseable {
     }
   }
 
-  /** What is kept for a block, in the order of its description. */
+  /** The two matrices that are kept for a block, in the order of its description. */
   record BlockCache(Tensor first, Tensor second) {}
 
-  /** Returns the tokens that the memory is for. */
+  /** Returns for how many tokens there is memory. */
   public int capacity() {
     return capacity;
   }
 
+  /** Returns how many tokens are kept. */
   public int length() {
     return length;
   }
 
-  /** Counts tokens that have gone through all blocks. */
+  /**
+   * Counts tokens that have gone through all blocks.
+   *
+   * @throws IndexOutOfBoundsException if they are more than the capacity
+   */
   public void append(int tokens) {
     Objects.checkFromIndexSize(length, tokens, capacity);
     length += tokens;
   }
 
   /**
-   * Forgets all tokens from token {@code count} on.
+   * Forgets all tokens but the first ones. Keys and values of the others are left; a state can't go
+   * back, so with states all tokens are forgotten unless none has to be.
    *
-   * @return how many are left: none, although some should, if a state can't go back to them
+   * @param count how many tokens are to be left
+   * @return how many are left: {@code count}, or 0
+   * @throws IndexOutOfBoundsException if fewer tokens are kept
    */
   public int truncate(int count) {
     boolean shorter = Objects.checkIndex(count, length + 1) < length;
@@ -82,6 +90,11 @@ public final class KeyValueCache implements AutoCloseable {
     return length;
   }
 
+  /**
+   * Returns what is kept for a block.
+   *
+   * @param index the block's number
+   */
   BlockCache block(int index) {
     return new BlockCache(tensors.get(2 * index), tensors.get(2 * index + 1));
   }

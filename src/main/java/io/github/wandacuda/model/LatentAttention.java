@@ -9,9 +9,9 @@ import io.github.wandacuda.model.Workspace.Place;
 import java.util.List;
 
 /**
- * Latent attention as {@link LatentDescription} says, with its weights loaded. Its heads are those
- * of other attention, with zeros behind the narrower one of keys and values. A cache keeps the
- * latents, of which keys and values are made anew.
+ * Latent attention as {@link LatentDescription} says, with its weights loaded. It runs as other
+ * attention does, on heads in which the narrower one of key and value is filled up with zeros. A
+ * cache keeps the latents, from which the keys and values of earlier tokens are computed again.
  */
 final class LatentAttention extends Branch {
   private final LatentDescription description;
@@ -110,7 +110,12 @@ final class LatentAttention extends Branch {
     return narrow;
   }
 
-  /** Returns memory for all heads, zeros where they are wider than {@code size}. */
+  /**
+   * Returns memory for all heads; set to zero if they are wider than the features that will be
+   * copied.
+   *
+   * @param size the features of a head that will be copied
+   */
   private Tensor heads(Place place, int tokens, int size) {
     Tensor heads = workspace.take(place, tokens, description.queryWidth());
     if (size < description.size()) {
@@ -119,7 +124,15 @@ final class LatentAttention extends Branch {
     return heads;
   }
 
-  /** Copies some features of each head, or the same ones to all heads where the stride is 0. */
+  /**
+   * Copies some features of each head to its place among all heads.
+   *
+   * @param from the first feature in a row of the source
+   * @param width how many features
+   * @param stride features of the source from one head to the next; 0 copies the same ones to all
+   *     heads
+   * @param to the first feature's place within a head
+   */
   private void place(Tensor source, int from, int width, int stride, int to, Tensor heads) {
     operations.gatherColumns(
         source,

@@ -17,6 +17,7 @@ public final class Linear {
   private Weight weight;
   private MemorySegment bytes;
 
+  /** Loads a linear module's weight and bias; both are closed with {@code weights}. */
   Linear(DecoderWeights weights, LinearDescription description) {
     operations = weights.operations();
     module = weights.tensors().fullName(description.name());
@@ -32,32 +33,46 @@ public final class Linear {
     return description == null ? null : new Linear(weights, description);
   }
 
+  /** Returns the module's full name. */
   String module() {
     return module;
   }
 
+  /** Returns the weight, which stays this module's. */
   Weight weight() {
     return weight;
   }
 
-  /** Returns the memory that the weight is read from, as {@link Block#bytes} does. */
+  /** Returns the host memory that the weight is read from, as {@link Block#bytes} does. */
   Optional<MemorySegment> bytes() {
     return Optional.ofNullable(bytes);
   }
 
+  /** Returns the number of output features. */
   int rows() {
     return weight.rows();
   }
 
+  /** Returns the number of input features. */
   int columns() {
     return weight.columns();
   }
 
-  /** {@code output = input * w^T + bias}. */
+  /**
+   * Computes {@code output = input * w^T + bias}.
+   *
+   * @param input [tokens, in_features]
+   * @param output [tokens, out_features]
+   */
   void apply(Tensor input, Tensor output) {
     operations.linear(input, weight, bias, output);
   }
 
+  /**
+   * Replaces the weight, and closes the one before.
+   *
+   * @throws IllegalArgumentException if the new one has another shape
+   */
   void replace(RowReader matrix) {
     if (matrix.rows() != weight.rows() || matrix.columns() != weight.columns()) {
       throw new IllegalArgumentException(

@@ -4,6 +4,10 @@ package io.github.wandacuda.model;
  * A linear module.
  *
  * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
+ * @param rows output features
+ * @param columns input features
+ * @param bias whether it has one
+ * @param transposed whether the weight is stored as [in, out], as a Conv1D is
  */
 public record LinearDescription(
     String name, int rows, int columns, boolean bias, boolean transposed) {

@@ -39,7 +39,10 @@ public final class LinearModules {
   private static final List<String> ROUTERS =
       List.of(".gate", ".shared_expert_gate", ".router", ".router.layer");
 
-  /** A stack's part, which of the experts is its number, unless the stack's name has an ending. */
+  /**
+   * The part of a stack of experts. An expert is called by the stack's name and its number, unless
+   * the stack's name has an ending.
+   */
   private static final Pattern PART = Pattern.compile("\\.experts\\.(\\w+)_proj\\.\\d+$");
 
   /** Model types whose linear modules are Conv1D, stored as [in, out]. */
@@ -53,6 +56,8 @@ public final class LinearModules {
   /**
    * Returns all linear modules inside the decoder blocks, routers included, in code-point order of
    * their names.
+   *
+   * @throws InputException if a quantized weight's parts are missing or don't fit each other
    */
   public static List<LinearModule> of(ModelConfig config, Checkpoint checkpoint) {
     Optional<Quantization> quantization = config.quantization();
@@ -86,6 +91,9 @@ public final class LinearModules {
   /**
    * Returns the towers beside the decoder of a multimodal model, and how many parameters each has:
    * no forward pass runs them, and nothing in them is pruned.
+   *
+   * @return the number of parameters by the tower's prefix in tensors' names, such as {@code
+   *     model.vision_tower}
    */
   public static Map<String, Long> towers(Checkpoint checkpoint) {
     Map<String, Long> towers = new TreeMap<>(TensorNames.ORDER);
@@ -109,19 +117,30 @@ public final class LinearModules {
   }
 
   /**
-   * Returns whether a part of a name, with a dot behind it, is called so. Expressions for this were
-   * a third of the time to find the modules of a mixture.
+   * Returns whether one of the parts of a name that dots divide is {@code part}, and isn't the
+   * last. Regular expressions for this took a third of the time to find the modules of a mixture.
    */
   static boolean hasPart(String name, String part) {
     return ("." + name).contains("." + part + ".");
   }
 
+  /**
+   * What decides which tensors are linear modules in one model.
+   *
+   * @param conv1d whether the model's weights are stored as [in, out]
+   * @param hasDecoder whether tensors' names say which are the decoder's, so that an encoder's
+   *     aren't
+   * @param hidden the hidden size, or 0 if the config doesn't say
+   * @param further the blocks that predict further tokens
+   * @param quantized finds the scales of codes
+   */
   private record Finder(
       boolean conv1d,
       boolean hasDecoder,
       int hidden,
       FurtherBlocks further,
       QuantizedTensors quantized) {
+    /** Returns the module whose weight a tensor is, or nothing if it is another tensor. */
     Optional<LinearModule> module(Checkpoint.Entry entry) {
       String tensor = entry.info().name();
       int inside = insideOfBlock(tensor);
@@ -150,8 +169,8 @@ public final class LinearModules {
     }
 
     /**
-     * Returns whether a part of a stack is stored as [in, out]. So are those whose name has no
-     * ending, unless the hidden size says otherwise.
+     * Returns whether a stack's part is stored as [in, out]: of stacks whose name has no ending the
+     * experts are, unless the hidden size shows that it is the other way round.
      */
     private boolean isTransposed(String name, Checkpoint.Entry entry) {
       Matcher part = PART.matcher(name);
@@ -168,8 +187,9 @@ public final class LinearModules {
   }
 
   /**
-   * Returns the index in a name behind a block's number and its dot, or -1. The name is read part
-   * by part, since a regular expression would recurse once a part and could overflow the stack.
+   * Returns the index in a name right behind the block's number and its dot, or -1 if there is
+   * none. The name is read part by part, since a regular expression would recurse once a part and
+   * could overflow the stack.
    */
   private static int insideOfBlock(String tensor) {
     boolean numbered = false;
@@ -204,7 +224,11 @@ public final class LinearModules {
     }
   }
 
-  /** Returns the part of a module's name behind its block's number, or nothing if it has none. */
+  /**
+   * Returns the part of a module's name behind its block's number, such as {@code mlp.up_proj}.
+   *
+   * @return nothing if the name has no block's number
+   */
   public static Optional<String> withinBlock(String name) {
     int inside = insideOfBlock(name);
     return inside < 0 ? Optional.empty() : Optional.of(name.substring(inside));

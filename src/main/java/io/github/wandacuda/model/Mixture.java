@@ -19,7 +19,10 @@ import java.util.stream.Stream;
  * inputs of its modules.
  */
 final class Mixture extends Branch {
-  /** A logit or correction that is below all others, but finite, since some are subtracted. */
+  /**
+   * A logit or correction below all others, so that its expert is never chosen; finite, since
+   * routing rules subtract logits.
+   */
   private static final float NEVER = -1e30f;
 
   private final Experts description;
@@ -61,7 +64,7 @@ final class Mixture extends Branch {
     }
   }
 
-  /** That of all tokens' expert first. */
+  /** The output of the expert that all tokens go to comes first. */
   @Override
   List<Linear> outputs() {
     return Stream.concat(Stream.ofNullable(shared), experts.stream()).map(Branch::output).toList();
@@ -98,8 +101,9 @@ final class Mixture extends Branch {
   }
 
   /**
-   * Shows an observer how the output of all tokens changes without each of the experts, one by one.
-   * Only the tokens whose routing changes are run.
+   * Shows an observer by what the output of all tokens changes without each of the experts, one by
+   * one: the router chooses again among the others. Only the tokens whose routing changes are run,
+   * once with their old experts and once with their new ones.
    */
   private void leaveOutEach(Tensor logits, Routing routing, Tensor input, InputObserver observer) {
     int count = experts.size();
@@ -124,7 +128,10 @@ final class Mixture extends Branch {
     }
   }
 
-  /** Returns rows of values of which an expert's are so low that no router takes it. */
+  /**
+   * Returns a copy of logits or corrections in which those of one expert are so low that no router
+   * takes it.
+   */
   private Tensor lowered(Place place, float[] values, int expert) {
     float[] own = values.clone();
     for (int at = expert; at < own.length; at += experts.size()) {
@@ -135,6 +142,10 @@ final class Mixture extends Branch {
     return tensor;
   }
 
+  /**
+   * Returns the rows of the tokens that were sent to an expert, times their weights if the mixture
+   * weighs inputs.
+   */
   private Tensor gathered(ExpertTokens tokens, Tensor input) {
     int count = tokens.rows().length;
     Tensor some = workspace.take(Place.EXPERT_INPUT, count, input.columns());
@@ -192,12 +203,18 @@ final class Mixture extends Branch {
   /**
    * The tokens that were sent to one expert.
    *
-   * @param rows their rows, in order
-   * @param weights of the expert, one for each
+   * @param rows the tokens' rows in the mixture's input, ascending
+   * @param weights the router's weight of the expert for each token
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   private record ExpertTokens(int[] rows, float[] weights) {
-    /** Sorts those of a routing's tokens that are wanted by expert. */
+    /**
+     * Sorts the tokens of a routing by expert.
+     *
+     * @param experts how many the mixture has
+     * @param wanted which tokens to take
+     * @return one for each expert, without rows if no token was sent to it
+     */
     static List<ExpertTokens> of(Routing routing, int experts, IntPredicate wanted) {
       int perToken = routing.expertsPerToken();
       int[] counts = new int[experts];

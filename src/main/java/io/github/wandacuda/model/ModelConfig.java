@@ -26,12 +26,17 @@ import java.util.function.Predicate;
  * A model's {@code config.json}, with errors that name the file, the key, what was expected and
  * what was found.
  *
+ * @param file its path
  * @param root its content, an object; of a packed model that of its source
  * @param packed whether it says that the model's weights are packed
  * @param family the family that a file describes, or null for that of the model type
  */
 public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily family) {
-  /** A family that the program doesn't know, as a user's file describes it. */
+  /**
+   * A family of decoders that the program doesn't know by itself, as a user's file describes it.
+   *
+   * @param file the user's file
+   */
   public record GivenFamily(Path file, DecoderFamily family) {}
 
   private static final String AGAIN = "take config.json again from where the model came from";
@@ -50,6 +55,12 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     this(file, root, false, null);
   }
 
+  /**
+   * Reads {@code directory/config.json}; of a packed model, what it says of the model that was
+   * packed.
+   *
+   * @throws InputException if it is missing or no JSON object
+   */
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     return InputFile.reading(file, () -> of(file));
@@ -80,8 +91,10 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   }
 
   /**
-   * Returns the values of a key that aren't null, in the config and in its {@code text_config}, by
-   * the key's path: the names of the objects that it is in come before it, with dots.
+   * Returns where a key is given, and what it says there: in the config and in its {@code
+   * text_config}. Values that are null are left out.
+   *
+   * @return the values by the key's path, which is {@code key} or {@code text_config.key}
    */
   public Map<String, JsonNode> values(String key) {
     Map<String, JsonNode> values = new TreeMap<>();
@@ -91,7 +104,11 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     return values;
   }
 
-  /** Returns the same config with the values of an object in JSON for keys that it lacks. */
+  /**
+   * Returns the same config with values for the keys that it lacks.
+   *
+   * @param defaults an object in JSON
+   */
   public ModelConfig having(String defaults) {
     ObjectNode all = root.deepCopy();
     JsonTree.made(defaults)
@@ -100,12 +117,17 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     return new ModelConfig(file, all, packed, family);
   }
 
-  /** Returns another config of the same family. */
+  /**
+   * Returns another config with this one's path and family.
+   *
+   * @param json its content, an object in UTF-8
+   */
   public ModelConfig with(byte[] json) {
     return new ModelConfig(
         file, JsonTree.made(new String(json, StandardCharsets.UTF_8)), packed, family);
   }
 
+  /** Returns the same config, of a family that a file describes. */
   ModelConfig of(GivenFamily described) {
     return new ModelConfig(file, root, packed, described);
   }
@@ -125,16 +147,29 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     return root.hasNonNull(key) ? Optional.of(root.path(key)) : Optional.empty();
   }
 
+  /**
+   * Returns a positive whole number.
+   *
+   * @throws InputException if the key is absent or something else
+   */
   public int positive(String key) {
     return positive(key, find(key).orElseThrow(() -> missing(key, "a positive whole number")));
   }
 
-  /** Returns a positive whole number, or {@code otherwise} if the key is absent or null. */
+  /**
+   * Returns a positive whole number, or {@code otherwise} if the key is absent or null.
+   *
+   * @throws InputException if it is something else
+   */
   public int positive(String key, int otherwise) {
     return find(key).map(value -> positive(key, value)).orElse(otherwise);
   }
 
-  /** Returns a whole number from 0 on, or {@code otherwise} if the key is absent or null. */
+  /**
+   * Returns a whole number from 0 on, or {@code otherwise} if the key is absent or null.
+   *
+   * @throws InputException if it is something else
+   */
   public int whole(String key, int otherwise) {
     Optional<JsonNode> value = find(key);
     boolean none = value.isPresent() && value.get().isInt() && value.get().intValue() == 0;
@@ -151,6 +186,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     return positive(keys.stream().filter(root::hasNonNull).findFirst().orElse(keys.get(0)));
   }
 
+  /** Returns a value that has to be a positive whole number of at most {@link #MOST}. */
   private int positive(String key, JsonNode value) {
     if (!value.isIntegralNumber() || value.bigIntegerValue().signum() < 1) {
       throw wrong(key, "a positive whole number", value);
@@ -162,9 +198,12 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   }
 
   /**
-   * Checks that a product of sizes isn't larger than any tensor's width.
+   * Checks that a product of sizes isn't larger than any tensor's width, so that it fits into an
+   * int.
    *
    * @param key one of the sizes, for the message
+   * @param width the product
+   * @throws InputException if it is larger
    */
   public void requireWidth(String key, long width) {
     if (width > MOST) {
@@ -172,19 +211,31 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     }
   }
 
-  /** Returns true or false, or {@code otherwise} if the key is absent or null. */
+  /**
+   * Returns true or false, or {@code otherwise} if the key is absent or null.
+   *
+   * @throws InputException if it is something else
+   */
   public boolean flag(String key, boolean otherwise) {
     return get(key, JsonNode::isBoolean, "true or false")
         .map(JsonNode::booleanValue)
         .orElse(otherwise);
   }
 
-  /** Returns a string, or {@code otherwise} if the key is absent or null. */
+  /**
+   * Returns a string, or {@code otherwise} if the key is absent or null.
+   *
+   * @throws InputException if it is something else
+   */
   public String text(String key, String otherwise) {
     return get(key, JsonNode::isTextual, "a string").map(JsonNode::textValue).orElse(otherwise);
   }
 
-  /** Returns the elements of a list, none if the key is absent or null. */
+  /**
+   * Returns the elements of a list, none if the key is absent or null.
+   *
+   * @throws InputException if it is something else
+   */
   public List<JsonNode> list(String key) {
     List<JsonNode> elements = new ArrayList<>();
     get(key, JsonNode::isArray, "a list").ifPresent(list -> list.forEach(elements::add));
@@ -205,7 +256,11 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     return root.has(key);
   }
 
-  /** Returns a positive number, or {@code otherwise} if the key is absent or null. */
+  /**
+   * Returns a positive number, or {@code otherwise} if the key is absent or null.
+   *
+   * @throws InputException if it is something else, or beyond float32
+   */
   public double number(String key, double otherwise) {
     return find(key).map(value -> number(key, value)).orElse(otherwise);
   }
@@ -214,6 +269,8 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
    * Returns a positive number of a nested object.
    *
    * @param parent the object's key, for the message
+   * @param object has the key
+   * @throws InputException if the key is absent or something else
    */
   public double number(String parent, JsonNode object, String key) {
     JsonNode value = object.path(key);
@@ -235,7 +292,10 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
     return number;
   }
 
-  /** Returns what is said of how the weights are quantized, or nothing if nothing is. */
+  /**
+   * Returns what the config, or its {@code text_config}, says of how the weights are quantized, or
+   * nothing if it says nothing.
+   */
   public Optional<Quantization> quantization() {
     return Quantization.of(file, List.of(root, decoder().root));
   }
@@ -255,7 +315,12 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
             });
   }
 
-  /** Returns the failure of the value that a key has, which the forward pass doesn't compute. */
+  /**
+   * Returns the failure of a key whose value asks for something that the forward pass doesn't
+   * compute.
+   *
+   * @param expected the values that it computes
+   */
   public InputException notComputed(String key, String expected) {
     return notComputed(key, expected, root.path(key));
   }
@@ -263,15 +328,24 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   /**
    * Returns the failure of a key that asks for something that the forward pass doesn't compute. Its
    * hint names what works without a forward pass.
+   *
+   * @param expected the values that it computes
+   * @param found the key's value
    */
   public InputException notComputed(String key, String expected, JsonNode found) {
     return new InputException(wrong(key, expected, found).details().hint(WITHOUT_A_PASS));
   }
 
+  /** Returns the failure of a key that has the wrong value. */
   public InputException wrong(String key, String expected) {
     return wrong(key, expected, root.path(key));
   }
 
+  /**
+   * Returns the failure of a key that has the wrong value.
+   *
+   * @param found the value
+   */
   public InputException wrong(String key, String expected, JsonNode found) {
     return ErrorDetails.part(file, key).wrong(expected, Printable.of(found.toString()));
   }

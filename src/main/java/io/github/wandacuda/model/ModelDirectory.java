@@ -16,25 +16,30 @@ import java.util.stream.Collectors;
 /**
  * A Hugging Face model directory, open for reading.
  *
+ * @param path the directory
+ * @param config its {@code config.json}
+ * @param checkpoint its weights
  * @param modules the linear modules inside its decoder blocks, in code-point order of their names
  */
 public record ModelDirectory(
     Path path, ModelConfig config, Checkpoint checkpoint, List<LinearModule> modules)
     implements AutoCloseable {
-  /** Ends of the names of tensors that quantize activations, which nothing here does. */
+  /** Endings of the names of tensors that quantize activations; nothing here quantizes these. */
   private static final List<String> ACTIVATION_SCALES =
       List.of(".input_scale", ".activation_scale", ".input_global_scale");
 
   /**
-   * Opens a model directory. Of a packed one everything is that of the model that it stands for,
-   * whose weights are unpacked as they are read.
+   * Opens a model directory. A packed one is opened as the model that was packed: config, tensors
+   * and modules are that model's, and its weights are unpacked as they are read.
+   *
+   * @throws io.github.wandacuda.error.InputException if its config or weights are missing or broken
    */
   public static ModelDirectory open(Path path) {
     return open(path, null);
   }
 
   /**
-   * Opens a model directory whose family a file may describe.
+   * Opens a model directory, perhaps of a family that a file describes.
    *
    * @param family the family, or null for the one that the config names
    * @throws io.github.wandacuda.error.InputException if a file is missing or isn't what it should
@@ -50,16 +55,20 @@ public record ModelDirectory(
     return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
   }
 
-  /** Counts weights and other numbers, but for scales and what else tells of codes. */
+  /**
+   * Returns the number of the model's weights and other parameters. Codes count as the weights that
+   * they stand for; scales and zero points don't count.
+   */
   public long parameters() {
     return parameters(name -> true);
   }
 
-  /** Counts those inside of blocks. */
+  /** Returns how many of the parameters are inside of blocks. */
   public long blockParameters() {
     return parameters(name -> LinearModules.block(name).isPresent());
   }
 
+  /** Counts the parameters of tensors by their names. */
   private long parameters(Predicate<String> counted) {
     long stored =
         checkpoint
@@ -69,7 +78,7 @@ public record ModelDirectory(
             .filter(info -> ACTIVATION_SCALES.stream().noneMatch(info.name()::endsWith))
             .mapToLong(TensorInfo::elements)
             .sum();
-    // Modules are inside of blocks, all of their tensors are.
+    // A module's codes are counted with its block: all tensors of a module are inside of it.
     long coded =
         modules.stream()
             .filter(module -> !module.isPlain() && module.isRead())
@@ -86,14 +95,16 @@ public record ModelDirectory(
     return config.family() == null ? null : config.family().file();
   }
 
+  /** Returns whether the weights are stored packed. */
   public boolean isPacked() {
     return config.packed();
   }
 
   /**
-   * Checks that the weights are stored as they are.
+   * Checks that the weights are stored unpacked.
    *
    * @param use what needs that, such as {@code prune}
+   * @throws io.github.wandacuda.error.InputException if they are packed
    */
   public void requireUnpacked(String use) {
     if (isPacked()) {

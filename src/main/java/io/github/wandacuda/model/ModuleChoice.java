@@ -16,6 +16,7 @@ import java.util.stream.Collectors;
  * pattern matches a module if it is found anywhere in its name. Patterns to exclude are applied
  * last. Blocks that predict further tokens are left alone but for patterns that match nothing else.
  *
+ * @param include patterns that replace the default choice
  * @param exclude patterns that remove from it
  */
 public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) implements Serializable {
@@ -25,6 +26,7 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) impleme
   /** How many names a message shows if a pattern matches none. */
   private static final int SHOWN = 3;
 
+  /** Copies the lists. */
   public ModuleChoice {
     include = List.copyOf(include);
     exclude = List.copyOf(exclude);

@@ -16,7 +16,11 @@ record Norm(Operations operations, NormDescription description, Tensor gain, Ten
             weights.bias(description));
   }
 
-  /** Norms rows; {@code output} may be {@code input}. */
+  /**
+   * Norms each row of a matrix.
+   *
+   * @param output takes the result; may be {@code input}
+   */
   void apply(Tensor input, Tensor output) {
     switch (description.kind()) {
       case RMS -> operations.rmsNorm(input, gain, description.epsilon(), output);
@@ -25,7 +29,11 @@ record Norm(Operations operations, NormDescription description, Tensor gain, Ten
     }
   }
 
-  /** Norms each head of {@code rows} in place. */
+  /**
+   * Norms each head of each row in place.
+   *
+   * @param rows [tokens, heads * size]
+   */
   void applyToHeads(Tensor rows) {
     int heads = rows.rows() * (rows.columns() / description.size());
     Tensor split = rows.reshaped(heads, description.size());

@@ -11,7 +11,7 @@ public interface PositionTable {
    */
   Values at(int positions, int length);
 
-  /** Returns a number that is the same for all lengths of sequences that have the same tables. */
+  /** Returns a number that two lengths of sequences share if their tables are the same. */
   default int kind(int length) {
     return 0;
   }
@@ -20,6 +20,8 @@ public interface PositionTable {
    * A matrix.
    *
    * @param data [rows, columns], row-major
+   * @param rows of the matrix
+   * @param columns of the matrix
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared
   record Values(float[] data, int rows, int columns) {}

@@ -18,10 +18,10 @@ import java.util.function.IntUnaryOperator;
  */
 public record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sines) {
   /**
-   * How a sequence's positions turn.
+   * How far the positions of a sequence turn.
    *
    * @param frequencies the angle per position, one for each pair
-   * @param factor of cosines and sines
+   * @param factor by which cosines and sines are multiplied
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   public record Turns(float[] frequencies, float factor) {}
@@ -32,7 +32,7 @@ public record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sin
   }
 
   /**
-   * Describes one that turns all positions of a sequence by its length.
+   * Describes one whose turns depend on the length of the sequence, for all of its positions.
    *
    * @param kind a number that is the same for lengths with the same turns
    * @param turns of a sequence of a length
@@ -64,6 +64,12 @@ public record Rotary(RotaryPairs pairs, PositionTable cosines, PositionTable sin
                 new float[Math.multiplyExact(positions, pairs)], positions, pairs));
   }
 
+  /**
+   * Computes cosines or sines, in float32.
+   *
+   * @param kinds see {@link PositionTable#kind}
+   * @param function of the angle
+   */
   private record Table(
       IntUnaryOperator kinds, IntFunction<Turns> turns, DoubleUnaryOperator function)
       implements PositionTable {

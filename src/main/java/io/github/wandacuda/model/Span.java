@@ -12,11 +12,18 @@ import io.github.wandacuda.forward.Tensor;
  * @param cache the block's keys and values, or null for whole sequences
  */
 record Span(int length, int past, int positions, KeyValueCache.BlockCache cache) {
+  /** Describes whole sequences of one length. */
   static Span whole(int sequenceLength) {
     return new Span(sequenceLength, 0, sequenceLength, null);
   }
 
-  /** Describes the tokens that follow those of a cache. */
+  /**
+   * Describes the tokens that follow those of a cache.
+   *
+   * @param tokens how many
+   * @param block the block's number
+   * @throws IllegalArgumentException if the cache has no room for them
+   */
   static Span next(int tokens, KeyValueCache cache, int block) {
     int past = cache.length();
     if (tokens > cache.capacity() - past) {
@@ -26,17 +33,20 @@ record Span(int length, int past, int positions, KeyValueCache.BlockCache cache)
     return new Span(past + tokens, past, cache.capacity(), cache.block(block));
   }
 
-  /** Returns the tokens of a sequence that go through the block. */
+  /** Returns how many tokens of each sequence go through the block. */
   int tokens() {
     return length - past;
   }
 
-  /** Returns the place of the new keys or values in a cached tensor. */
+  /** Returns the rows of a cached tensor that the new keys or values go to. */
   Tensor added(Tensor cached) {
     return cached.rows(past, tokens());
   }
 
-  /** Returns the keys or values of all tokens. */
+  /**
+   * Returns the rows of a cached tensor that hold the keys or values of all tokens, the new ones
+   * included.
+   */
   Tensor all(Tensor cached) {
     return cached.rows(0, length);
   }

@@ -11,6 +11,6 @@ public enum WeightKeeping {
    */
   RESIDENT,
 
-  /** As {@link #RESIDENT}, with packed ones unpacked. */
+  /** As {@link #RESIDENT}, but packed weights are unpacked. */
   RESIDENT_UNPACKED
 }

@@ -9,9 +9,9 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 
 /**
- * Memory for the activations inside a block, kept from one batch to the next and grown when a batch
- * is larger; activations that are needed at the same time have different places. And its tables of
- * positions.
+ * Memory for the activations inside a block. It is kept from one batch to the next, and grown when
+ * a batch is larger. Activations that are needed at the same time have different {@linkplain Place
+ * places}. It also holds the tables of positions.
  */
 final class Workspace implements AutoCloseable {
   private final Operations operations;
@@ -26,7 +26,11 @@ final class Workspace implements AutoCloseable {
     this.operations = operations;
   }
 
-  /** A table for the lengths of a kind. */
+  /**
+   * A table on the device.
+   *
+   * @param kind of the sequence length that it is for, see {@link PositionTable#kind}
+   */
   private record Loaded(int kind, Tensor tensor) {}
 
   /** What a piece of memory is for. */
@@ -69,7 +73,11 @@ final class Workspace implements AutoCloseable {
     POSITIONS
   }
 
-  /** Returns a tensor whose content is undefined; it is valid until the place is taken again. */
+  /**
+   * Returns a tensor whose content is undefined; it is valid until the place is taken again.
+   *
+   * @param place what it is for
+   */
   Tensor take(Place place, int rows, int columns) {
     long elements = (long) rows * columns;
     Tensor tensor = tensors.get(place);
@@ -80,7 +88,8 @@ final class Workspace implements AutoCloseable {
       tensor = operations.tensor(rows, columns);
       tensors.put(place, tensor);
     }
-    // Reshaped to one column first, since the result's elements may end within a row of the tensor.
+    // One column first: the elements that are asked for may end in the midst of a row of the
+    // tensor.
     return tensor
         .reshaped(tensor.rows() * tensor.columns(), 1)
         .rows(0, rows * columns)
@@ -88,10 +97,12 @@ final class Workspace implements AutoCloseable {
   }
 
   /**
-   * Returns a table, or null for null. It is valid until one for another number of positions or
-   * another length is asked for.
+   * Returns a table of positions on the device, or null if {@code table} is null. It is valid until
+   * a table for another number of positions, or the same one for another kind of length, is asked
+   * for.
    *
    * @param positions the table is for, {@code length} or more
+   * @param length tokens of the whole sequence
    */
   Tensor table(PositionTable table, int positions, int length) {
     if (table == null) {
@@ -115,7 +126,13 @@ final class Workspace implements AutoCloseable {
     return loaded.tensor();
   }
 
-  /** Rotates the pairs of some heads, those of each token of a span by its position. */
+  /**
+   * Rotates the feature pairs of heads in place, each token's by its position.
+   *
+   * @param heads [tokens, heads * head size]
+   * @param pairs which features of a head are turned
+   * @param span which positions the tokens have
+   */
   void rotate(Tensor heads, RotaryPairs pairs, Rotary rotary, Span span) {
     Tensor cosines = table(rotary.cosines(), span.positions(), span.length());
     Tensor sines = table(rotary.sines(), span.positions(), span.length());
