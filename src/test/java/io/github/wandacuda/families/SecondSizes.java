@@ -58,6 +58,9 @@ final class SecondSizes {
         1e-5, 'head_dim': 10
       * mixtral, one expert a token | F32 |  | mixtral
         'num_local_experts': 20, 'num_experts_per_tok': 1, 'rms_norm_eps': 1e-5
+      * olmoe, bounds of normed q and k, renormalised | F16 |  | olmoe
+        'num_experts': 5, 'num_experts_per_tok': 2, 'clip_qkv': 0.8, 'norm_topk_prob': true,
+        'rms_norm_eps': 1e-5
       * qwen2_moe, dense blocks by list and step | F16 | model. | qwen2_moe
         'num_experts': 5, 'num_experts_per_tok': 2, 'moe_intermediate_size': 13,
         'shared_expert_intermediate_size': 19, 'norm_topk_prob': true, 'qkv_bias': false,

@@ -158,16 +158,9 @@ final class DenseModels extends ReferenceModel {
       k = attention.rotated(k);
       attention.frequencies = null;
     }
-    if (config.hasNonNull("clip_qkv")) {
-      double most = number("clip_qkv", 0);
-      DoubleUnaryOperator clip = value -> Math.clamp(value, -most, most);
-      q = Rows.map(q, clip);
-      k = Rows.map(k, clip);
-      v = Rows.map(v, clip);
-    }
-    q = headNorm(q, name, "q");
-    k = headNorm(k, name, "k");
-    return linear(attention.run(q, k, v), name + "o_proj", hidden, outBias);
+    q = clipped(headNorm(q, name, "q"));
+    k = clipped(headNorm(k, name, "k"));
+    return linear(attention.run(q, k, clipped(v)), name + "o_proj", hidden, outBias);
   }
 
   private double[][] headNorm(double[][] x, String name, String of) {

@@ -117,6 +117,12 @@ public abstract class ReferenceModel {
     return config.hasNonNull(key) ? config.get(key).textValue() : otherwise;
   }
 
+  /** Bounds queries, keys or values, after their norms where they have both (OLMoE). */
+  final double[][] clipped(double[][] x) {
+    double most = number("clip_qkv", Double.POSITIVE_INFINITY);
+    return Rows.map(x, value -> Math.clamp(value, -most, most));
+  }
+
   final double[][] lookUp(String name, int height, int width, int[] rows) {
     double[][] table = tensors.matrix(name, height, width, 1);
     double[][] out = new double[rows.length][];

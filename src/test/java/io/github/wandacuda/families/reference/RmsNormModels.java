@@ -121,7 +121,11 @@ final class RmsNormModels extends ReferenceModel {
       q = headNorm(q, name + "self_attn.q_norm", size);
       k = headNorm(k, name + "self_attn.k_norm", size);
     }
-    double[][] out = attention.run(q, k, v);
+    if (type.equals("olmoe")) {
+      q = norm(q, name + "self_attn.q_norm");
+      k = norm(k, name + "self_attn.k_norm");
+    }
+    double[][] out = attention.run(clipped(q), clipped(k), clipped(v));
     if (gates != null) {
       out = Rows.multiply(Rows.map(gates, value -> 1 / (1 + Math.exp(-value))), out);
     }
@@ -186,7 +190,7 @@ final class RmsNormModels extends ReferenceModel {
     if (type.equals("mixtral")) {
       return experts(x, name + "block_sparse_moe.", integer("num_local_experts"), true);
     }
-    if (type.endsWith("_moe") || type.equals("qwen3_next")) {
+    if (type.endsWith("_moe") || type.equals("qwen3_next") || type.equals("olmoe")) {
       boolean listed = false;
       for (JsonNode dense : config.path("mlp_only_layers")) {
         listed |= dense.intValue() == block;
@@ -274,7 +278,8 @@ final class RmsNormModels extends ReferenceModel {
     boolean mixtral = type.equals("mixtral");
     List<String> parts =
         mixtral ? List.of("w1", "w3", "w2") : List.of("gate_proj", "up_proj", "down_proj");
-    int wide = integer(mixtral ? "intermediate_size" : "moe_intermediate_size");
+    boolean own = mixtral || type.equals("olmoe");
+    int wide = integer(own ? "intermediate_size" : "moe_intermediate_size");
     if (some.length == 0) {
       // The checkpoint has it all the same.
       tensors.matrix(name + "experts." + e + "." + parts.get(0) + ".weight", wide, hidden, 1);
