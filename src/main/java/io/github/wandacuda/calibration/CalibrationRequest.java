@@ -53,6 +53,38 @@ public record CalibrationRequest(
     sequenceLength.ifPresent(length -> requirePositions(length, modelMaximum));
   }
 
+  /** Requests what is drawn unless the user says something else. */
+  public static CalibrationRequest of(Path file, int modelMaximum, int vocabularySize) {
+    return new CalibrationRequest(
+        file,
+        OptionalInt.empty(),
+        OptionalInt.empty(),
+        0,
+        Optional.empty(),
+        modelMaximum,
+        vocabularySize);
+  }
+
+  public CalibrationRequest withSamples(OptionalInt count) {
+    return new CalibrationRequest(
+        file, count, sequenceLength, seed, join, modelMaximum, vocabularySize);
+  }
+
+  public CalibrationRequest withSequenceLength(OptionalInt tokens) {
+    return new CalibrationRequest(file, samples, tokens, seed, join, modelMaximum, vocabularySize);
+  }
+
+  public CalibrationRequest withSeed(long draw) {
+    return new CalibrationRequest(
+        file, samples, sequenceLength, draw, join, modelMaximum, vocabularySize);
+  }
+
+  /** Returns the same of documents that are joined by the token that a function gives. */
+  public CalibrationRequest joinedBy(ToIntFunction<Tokenizer> token) {
+    return new CalibrationRequest(
+        file, samples, sequenceLength, seed, Optional.of(token), modelMaximum, vocabularySize);
+  }
+
   /** Returns the number of samples to draw from a text: 128 unless given. */
   public int samplesToDraw() {
     return samples.orElse(DEFAULT_SAMPLES);

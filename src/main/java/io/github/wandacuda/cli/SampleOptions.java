@@ -21,7 +21,6 @@ import io.github.wandacuda.text.TokenLists;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 import picocli.CommandLine.Option;
 
@@ -112,14 +111,13 @@ final class SampleOptions {
       Path file, ModelDirectory model, BackendOptions backends, boolean dry, OutputOptions output) {
     DecoderShape shape = DecoderFamilies.shape(model);
     CalibrationRequest request =
-        new CalibrationRequest(
-            file,
-            optional(samples),
-            optional(sequenceLength),
-            seed,
-            join ? Optional.of(tokenizer -> SpecialTokens.end(model, tokenizer)) : Optional.empty(),
-            shape.maximumLength(),
-            shape.vocabulary());
+        CalibrationRequest.of(file, shape.maximumLength(), shape.vocabulary())
+            .withSamples(optional(samples))
+            .withSequenceLength(optional(sequenceLength))
+            .withSeed(seed);
+    if (join) {
+      request = request.joinedBy(tokenizer -> SpecialTokens.end(model, tokenizer));
+    }
     if (file.equals(SELF) && !Files.exists(file)) {
       int count = request.samplesToDraw();
       int length = request.lengthToDraw();

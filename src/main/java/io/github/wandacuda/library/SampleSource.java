@@ -123,17 +123,13 @@ public final class SampleSource {
   CalibrationSamples draw(ModelDirectory model) {
     DecoderShape shape = DecoderFamilies.shape(model);
     if (file != null) {
+      CalibrationRequest request =
+          CalibrationRequest.of(file, shape.maximumLength(), shape.vocabulary())
+              .withSamples(count)
+              .withSequenceLength(length)
+              .withSeed(seed);
       return TextInputs.draw(
-          new CalibrationRequest(
-              file,
-              count,
-              length,
-              seed,
-              joined
-                  ? Optional.of(tokenizer -> SpecialTokens.end(model, tokenizer))
-                  : Optional.empty(),
-              shape.maximumLength(),
-              shape.vocabulary()),
+          joined ? request.joinedBy(tokenizer -> SpecialTokens.end(model, tokenizer)) : request,
           model);
     }
     if (tokens.isEmpty() || count.isPresent() || length.isPresent() || joined) {

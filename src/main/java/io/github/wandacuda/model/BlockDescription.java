@@ -154,6 +154,45 @@ public record BlockDescription(
       Scores scores,
       LinearDescription output)
       implements MixerDescription {
+    /** Returns attention without norms, bounds and positions. */
+    public static AttentionDescription of(
+        ProjectionDescription projection, Heads heads, Scores scores, LinearDescription output) {
+      return new AttentionDescription(
+          projection, null, null, false, 0, heads, null, null, scores, output);
+    }
+
+    /** Returns the same with norms of queries and keys, before the rotation or after it. */
+    public AttentionDescription normed(NormDescription query, NormDescription key, boolean last) {
+      return new AttentionDescription(
+          projection, query, key, last, bound, heads, rotary, queryFactor, scores, output);
+    }
+
+    /** Returns the same with a bound of each feature, or 0 for none. */
+    public AttentionDescription bounded(float most) {
+      return new AttentionDescription(
+          projection,
+          queryNorm,
+          keyNorm,
+          normsLast,
+          most,
+          heads,
+          rotary,
+          queryFactor,
+          scores,
+          output);
+    }
+
+    /**
+     * Returns the same with positions.
+     *
+     * @param turned how queries and keys are rotated, or null
+     * @param factor multiplies queries, or null
+     */
+    public AttentionDescription placed(Rotary turned, Rotary factor) {
+      return new AttentionDescription(
+          projection, queryNorm, keyNorm, normsLast, bound, heads, turned, factor, scores, output);
+    }
+
     @Override
     public Stream<LinearDescription> linears() {
       return Stream.concat(projection.linears().stream(), Stream.of(output));

@@ -19,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AutoClose;
@@ -63,8 +62,7 @@ class CalibrationSamplerTest {
   @Test
   void takesNoMoreThan2048TokensUnlessTold() {
     CalibrationRequest request =
-        new CalibrationRequest(
-            CALIBRATION_TEXT, of(1), UNGIVEN, 0, Optional.empty(), 131_072, VOCABULARY);
+        CalibrationRequest.of(CALIBRATION_TEXT, 131_072, VOCABULARY).withSamples(of(1));
     assertThat(CalibrationSampler.sample(request, () -> TOKENIZER).tokens()[0]).hasSize(2048);
   }
 
@@ -186,14 +184,16 @@ class CalibrationSamplerTest {
     assertThat(sampleTokens(write("[[1, 2047]]"), UNGIVEN, UNGIVEN).tokens().length).isEqualTo(1);
 
     CalibrationRequest small =
-        new CalibrationRequest(
-            CALIBRATION_TEXT, of(1), of(8), 0, Optional.empty(), MODEL_MAXIMUM, 1000);
+        CalibrationRequest.of(CALIBRATION_TEXT, MODEL_MAXIMUM, 1000)
+            .withSamples(of(1))
+            .withSequenceLength(of(8));
     assertRejects(() -> CalibrationSampler.sample(small, () -> TOKENIZER))
         .contains(CALIBRATION_TEXT + ": tokenized by " + TOKENIZER.source() + ": token id ")
         .contains(" is outside the model's vocabulary of 1000;");
     CalibrationRequest smallDocuments =
-        new CalibrationRequest(
-            documents("a.jsonl"), of(9), of(128), 0, Optional.empty(), MODEL_MAXIMUM, 1000);
+        CalibrationRequest.of(documents("a.jsonl"), MODEL_MAXIMUM, 1000)
+            .withSamples(of(9))
+            .withSequenceLength(of(128));
     assertRejects(() -> CalibrationSampler.sample(smallDocuments, () -> TOKENIZER))
         .contains(" is outside the model's vocabulary of 1000;");
   }
@@ -253,9 +253,7 @@ class CalibrationSamplerTest {
 
   private static CalibrationSamples join(Path file, int samples, int length, long seed) {
     return CalibrationSampler.sample(
-        new CalibrationRequest(
-            file, of(samples), of(length), seed, Optional.of(any -> 2), MODEL_MAXIMUM, VOCABULARY),
-        () -> TOKENIZER);
+        request(file, of(samples), of(length)).withSeed(seed).joinedBy(any -> 2), () -> TOKENIZER);
   }
 
   @Test
@@ -275,17 +273,18 @@ class CalibrationSamplerTest {
   private static CalibrationSamples sample(
       Path file, OptionalInt samples, OptionalInt length, long seed) {
     return CalibrationSampler.sample(
-        new CalibrationRequest(
-            file, samples, length, seed, Optional.empty(), MODEL_MAXIMUM, VOCABULARY),
-        () -> TOKENIZER);
+        request(file, samples, length).withSeed(seed), () -> TOKENIZER);
   }
 
   private static CalibrationSamples sampleTokens(
       Path file, OptionalInt samples, OptionalInt length) {
-    return CalibrationSampler.sample(
-        new CalibrationRequest(
-            file, samples, length, 0, Optional.empty(), MODEL_MAXIMUM, VOCABULARY),
-        noTokenizer());
+    return CalibrationSampler.sample(request(file, samples, length), noTokenizer());
+  }
+
+  private static CalibrationRequest request(Path file, OptionalInt samples, OptionalInt length) {
+    return CalibrationRequest.of(file, MODEL_MAXIMUM, VOCABULARY)
+        .withSamples(samples)
+        .withSequenceLength(length);
   }
 
   /** Makes a document of each paragraph of the calibration text. */

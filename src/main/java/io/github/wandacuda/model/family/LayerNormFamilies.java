@@ -143,11 +143,10 @@ final class LayerNormFamilies {
           float blockScale = (float) (byBlock ? scale / (block + 1) : scale);
           String name = "h." + block + ".";
           return new BlockDescription(
-              attention(
+              AttentionDescription.of(
                   ProjectionDescription.sideBySide(
                       LinearDescription.conv1d(name + "attn.c_attn", 3 * hidden, hidden), heads),
                   heads,
-                  null,
                   Scores.scaled(blockScale),
                   LinearDescription.conv1d(name + "attn.c_proj", hidden, hidden)),
               BranchNorms.before(norms.apply(name + "ln_1")),
@@ -241,7 +240,7 @@ final class LayerNormFamilies {
         block -> {
           String name = "layers." + block + ".";
           return new BlockDescription(
-              attention(
+              AttentionDescription.of(
                   new ProjectionDescription(
                       List.of(
                           square.apply(name + "self_attn.q_proj"),
@@ -250,7 +249,6 @@ final class LayerNormFamilies {
                       List.of(),
                       false),
                   heads,
-                  null,
                   Scores.plain(heads),
                   square.apply(name + "self_attn.out_proj")),
               norms.apply(name + "self_attn_layer_norm"),
@@ -279,24 +277,14 @@ final class LayerNormFamilies {
     return name -> new NormDescription(NormDescription.Kind.LAYER, name, hidden, epsilon, true, 0);
   }
 
-  /** Returns attention without norms over its heads. */
-  private static AttentionDescription attention(
-      ProjectionDescription projection,
-      Heads heads,
-      Rotary rotary,
-      Scores scores,
-      LinearDescription output) {
-    return new AttentionDescription(
-        projection, null, null, false, 0, heads, rotary, null, scores, output);
-  }
-
   /** Returns attention of one module for q, k and v, group by group. */
   private static AttentionDescription fused(
       String name, int hidden, boolean bias, Heads heads, Rotary rotary, Scores scores) {
     int rows = heads.queryWidth() + 2 * heads.keyValueWidth();
     LinearDescription all = LinearDescription.of(name + "query_key_value", rows, hidden, bias);
     LinearDescription output = LinearDescription.of(name + "dense", hidden, hidden, bias);
-    return attention(ProjectionDescription.byGroup(all, heads), heads, rotary, scores, output);
+    return AttentionDescription.of(ProjectionDescription.byGroup(all, heads), heads, scores, output)
+        .placed(rotary, null);
   }
 
   /** Returns the MLP that goes with such attention, of the block of a name. */

@@ -286,19 +286,19 @@ public final class LlamaStyle {
   MixerDescription attention(int block) {
     String attention = in(block, "self_attn.");
     boolean normed = headNorms && headNormed.test(block);
-    return new AttentionDescription(
-        projection(attention),
-        normed ? headNorm(attention + queryNorm, heads.queries()) : null,
-        normed ? headNorm(attention + keyNorm, heads.keyValueHeads()) : null,
-        normsLast,
-        bound,
-        heads,
-        rotary.apply(block),
-        queryFactor.apply(block),
-        scores
-            .seeing(window.applyAsInt(block), chunk.applyAsInt(block))
-            .sunk(sinks == null ? null : attention + sinks),
-        LinearDescription.of(attention + "o_proj", hidden, heads.queryWidth(), outputBias));
+    return AttentionDescription.of(
+            projection(attention),
+            heads,
+            scores
+                .seeing(window.applyAsInt(block), chunk.applyAsInt(block))
+                .sunk(sinks == null ? null : attention + sinks),
+            LinearDescription.of(attention + "o_proj", hidden, heads.queryWidth(), outputBias))
+        .normed(
+            normed ? headNorm(attention + queryNorm, heads.queries()) : null,
+            normed ? headNorm(attention + keyNorm, heads.keyValueHeads()) : null,
+            normsLast)
+        .bounded(bound)
+        .placed(rotary.apply(block), queryFactor.apply(block));
   }
 
   private BlockDescription block(int block) {
