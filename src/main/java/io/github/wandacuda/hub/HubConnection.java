@@ -122,6 +122,10 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
     retrying(
         () -> at[0],
         () -> {
+          if (at[0] == size) {
+            // Everything came before; only the answer's end didn't.
+            return;
+          }
           try (InputStream body = rest(path, at[0], size)) {
             while (at[0] < size) {
               int count = body.read(bytes, 0, (int) Math.min(bytes.length, size - at[0]));
@@ -131,6 +135,8 @@ record HubConnection(HubSettings settings, DownloadRequest request, HttpClient c
               sink.take(bytes, count);
               at[0] += count;
             }
+            // The JDK drops the connection of a body that isn't read to its end.
+            int unused = body.read();
           }
         });
   }
