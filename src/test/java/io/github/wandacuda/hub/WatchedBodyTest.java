@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** When a body counts as stalled, and what its failures say. */
@@ -21,7 +22,9 @@ class WatchedBodyTest {
     @Override
     public int read() throws IOException {
       try {
-        closed.await();
+        if (!closed.await(1, TimeUnit.MINUTES)) {
+          throw new AssertionError("nobody closed the body");
+        }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }
