@@ -2,7 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.scalar.RadixSelect;
+import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
@@ -26,7 +26,7 @@ final class CpuBackend implements Backend {
 
   private final Runnable closing;
   private final CpuKernels kernels;
-  private final Selector plainSelector = new CpuSelector(new RadixSelect());
+  private final Selector plainSelector = new CpuSelector(new ScalarSelect());
 
   private Selector selector;
   private Operations operations;

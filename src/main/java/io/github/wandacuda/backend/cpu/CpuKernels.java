@@ -4,8 +4,8 @@ import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.WideningKernels;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuSelectKernels;
-import io.github.wandacuda.scalar.RadixSelect;
 import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.scalar.ScalarSparse;
 import io.github.wandacuda.scalar.ScalarWidening;
 import io.github.wandacuda.simd.ExpandRows;
@@ -29,7 +29,7 @@ record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels>
   static CpuKernels choose() {
     return ThisRuntime.hasVectors()
         ? new CpuKernels(VectorSelect::new, VectorForward::new)
-        : new CpuKernels(RadixSelect::new, ScalarForward::new);
+        : new CpuKernels(ScalarSelect::new, ScalarForward::new);
   }
 
   /** Returns what the kernels use of the processor, for people. */
