@@ -25,10 +25,20 @@ final class BlockReader {
   private final long length;
 
   /**
-   * Whether the cache has each block, or null; threads that write the same don't disturb others.
+   * Whether the page cache holds each block: null until it was asked. Threads that ask at the same
+   * time write the same answer, so there is no lock.
    */
   private final Boolean[] cached;
 
+  /**
+   * Reads through a channel that was opened for direct I/O.
+   *
+   * @param queue starts the reads and owns the blocks' memory
+   * @param cache tells what the page cache holds, closed with this reader; or nothing, to read all
+   *     of the file from the device
+   * @param direct the file, which is closed with this reader
+   * @param length of the file, in bytes
+   */
   BlockReader(
       ReadQueue queue, Optional<ResidentPages> cache, FileOpener.Opened direct, long length) {
     this.queue = queue;
@@ -39,10 +49,14 @@ final class BlockReader {
   }
 
   /**
-   * Reads until {@code destination} is full, or the page cache or the end of the file comes.
+   * Reads until {@code destination} is full, the file ends, or a block comes that the page cache
+   * holds.
    *
-   * @param end where the caller will end, in later calls
-   * @return how many bytes were read; the rest is for the caller to read through the page cache
+   * @param position where to start, in bytes from the file's start
+   * @param end up to where later calls will read, so that no block after that is read ahead
+   * @return how many bytes were read, perhaps 0; the rest is for the caller to read through the
+   *     page cache
+   * @throws IOException if the device fails
    * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
   long read(long position, long end, MemorySegment destination) throws IOException {
@@ -85,7 +99,10 @@ final class BlockReader {
     }
   }
 
-  /** Asks once for each block, since the answer takes longer than copying a few rows. */
+  /**
+   * Returns whether the page cache holds a block. Asks once for each, since the answer takes longer
+   * than copying a few rows.
+   */
   private boolean isCached(long start) {
     int block = (int) (start / BlockWriter.BLOCK);
     if (cached[block] == null) {
@@ -95,7 +112,14 @@ final class BlockReader {
     return cached[block];
   }
 
-  /** Reads a block, and returns how many bytes the file has of it. */
+  /**
+   * Reads a block from the device; called from the queue's threads.
+   *
+   * @param start of the block in the file
+   * @param memory takes it, {@link BlockWriter#BLOCK} bytes
+   * @return how many bytes the file has of it
+   * @throws IOException if the device fails
+   */
   int fetch(long start, MemorySegment memory) throws IOException {
     ByteBuffer bytes = memory.asByteBuffer();
     while (bytes.hasRemaining() && start + bytes.position() < length) {
@@ -108,6 +132,9 @@ final class BlockReader {
     return bytes.position();
   }
 
+  /**
+   * Closes the channel and what asks the page cache. To be called when no thread reads any more.
+   */
   void close() {
     cache.ifPresent(ResidentPages::close);
     try {

@@ -38,7 +38,15 @@ public final class BlockWriter implements Closeable {
   private volatile boolean abandoned;
   private volatile IOException failure;
 
-  /** Takes over the direct channel, which it closes; {@code plain} is the same file. */
+  /**
+   * Writes to a file that is open twice.
+   *
+   * @param io is told if the file system refuses direct I/O
+   * @param queue starts the writes and owns the blocks' memory
+   * @param plain the file, open through the page cache; stays open
+   * @param direct the same file, open for direct I/O, which is closed with this writer
+   * @param length of the file when it is complete, in bytes
+   */
   BlockWriter(
       DirectIo io, WriteQueue queue, FileChannel plain, FileOpener.Opened direct, long length) {
     this.io = io;
@@ -48,7 +56,15 @@ public final class BlockWriter implements Closeable {
     this.length = length;
   }
 
-  /** Copies a piece, which is written later; throws what an earlier piece failed by. */
+  /**
+   * Copies a piece, which is written later.
+   *
+   * @param bytes the piece, free for other use after the call
+   * @param position where it belongs, in bytes from the file's start
+   * @throws IOException if a piece before this one couldn't be written
+   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted while it
+   *     waits for memory
+   */
   public void write(MemorySegment bytes, long position) throws IOException {
     long at = 0;
     while (at < bytes.byteSize()) {
@@ -64,13 +80,17 @@ public final class BlockWriter implements Closeable {
 
   /**
    * Writes the pieces so far of a part of the file, whole blocks or not. They are on the device
-   * when the file is forced afterwards.
+   * only when the file is forced afterwards.
+   *
+   * @param from where the part begins, in bytes from the file's start
+   * @param to where it ends, exclusive
+   * @throws IOException if a piece of the file couldn't be written
    */
   public void flush(long from, long to) throws IOException {
     queue.flush(this, from, to);
   }
 
-  /** Closes the file, without the pieces that weren't flushed. */
+  /** Closes the direct channel. Pieces that weren't flushed are dropped. */
   @Override
   public void close() throws IOException {
     abandoned = true;
@@ -78,13 +98,21 @@ public final class BlockWriter implements Closeable {
     direct.channel().close();
   }
 
+  /**
+   * Checks that no write has failed so far.
+   *
+   * @throws IOException what the last one that failed did so by
+   */
   void rethrow() throws IOException {
     if (failure != null) {
       throw failure;
     }
   }
 
-  /** Writes what is there of a block; an error is kept for the file's next call. */
+  /**
+   * Writes what is there of a block; called from the queue's threads. An error is kept and thrown
+   * by the file's next call.
+   */
   void put(OpenBlock block) {
     try {
       for (Map.Entry<Integer, Integer> run : block.runs.entrySet()) {

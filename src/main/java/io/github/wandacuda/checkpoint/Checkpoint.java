@@ -40,13 +40,20 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
     shards = List.copyOf(shards);
   }
 
-  /** A tensor and the shard that holds it. */
+  /**
+   * A tensor and the shard that holds it.
+   *
+   * @param info the tensor's type, shape and place in the shard
+   */
   public record Entry(SafetensorsFile shard, TensorInfo info) {}
 
   /**
    * Opens every shard of a model and checks that index and shards agree. If there are both a single
    * file and an index, the single file is used, with a warning, as transformers does.
    *
+   * @param modelDirectory the folder with the shards; a shard that is a link must lead to where
+   *     {@link FileIdentity#requireInside} allows
+   * @return the shards held open, for the caller to close
    * @throws InputException if there are no weights, a file is damaged or missing, or index and
    *     shards contradict each other
    */
@@ -55,9 +62,11 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
   }
 
   /**
-   * Opens a model as {@link #open(Path)} does, whose shards stand for others.
+   * Opens a model as {@link #open(Path)} does, but each shard is replaced by another view of it, as
+   * a packed one by what it stands for.
    *
-   * @param reading returns what a shard stands for, which closes the shard; or throws
+   * @param reading returns what is read in the place of a shard; closing that closes the shard. If
+   *     it throws, the shard is closed
    */
   public static Checkpoint open(Path modelDirectory, UnaryOperator<SafetensorsFile> reading) {
     if (!Files.isDirectory(modelDirectory)) {
@@ -84,12 +93,20 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
     throw withoutWeights(modelDirectory);
   }
 
-  /** Returns the content of an index of these shards, the same bytes for equal tensors. */
+  /**
+   * Returns the content of a {@code model.safetensors.index.json} for these shards, in UTF-8; the
+   * same bytes for equal tensors in equal shards.
+   */
   public byte[] indexBytes() {
     return CheckpointIndex.bytesOf(shards);
   }
 
-  /** Returns a checkpoint of shards that aren't written yet; several have an index. */
+  /**
+   * Returns a checkpoint of shards that aren't written yet.
+   *
+   * @param directory where they will be
+   * @param shards in the order of their names; if there are several, an index belongs to them
+   */
   public static Checkpoint planned(Path directory, List<SafetensorsFile> shards) {
     Optional<Path> index =
         shards.size() > 1 ? Optional.of(directory.resolve(INDEX)) : Optional.empty();
@@ -210,6 +227,11 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
         .orElse("it in no shard");
   }
 
+  /**
+   * Returns a shard by its file name.
+   *
+   * @throws IllegalStateException if there is none of that name
+   */
   public SafetensorsFile shard(String name) {
     return shards.stream()
         .filter(shard -> shard.fileName().equals(name))
@@ -217,18 +239,29 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
         .orElseThrow(() -> new IllegalStateException(name));
   }
 
-  /** Returns all tensors, shard by shard, in the order of their bytes. */
+  /**
+   * Returns all tensors, shard by shard, in the order of their bytes. A tensor that holds a matrix
+   * of each expert comes as its parts, see {@link SafetensorsFile#tensors}.
+   */
   public Stream<Entry> tensors() {
     return shards.stream()
         .flatMap(shard -> shard.tensors().stream().map(info -> new Entry(shard, info)));
   }
 
-  /** Returns all tensors as the headers have them, also those that hold a matrix of each expert. */
+  /**
+   * Returns all tensors as the headers have them: one that holds a matrix of each expert comes
+   * whole.
+   */
   public Stream<Entry> stored() {
     return shards.stream()
         .flatMap(shard -> shard.stored().stream().map(info -> new Entry(shard, info)));
   }
 
+  /**
+   * Returns a tensor by its name, or nothing if no shard has it.
+   *
+   * @param name of a tensor that is stored, or of an expert's part of one
+   */
   public Optional<Entry> find(String name) {
     for (SafetensorsFile shard : shards) {
       Optional<TensorInfo> info = shard.tensor(name);
@@ -244,6 +277,7 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
     return shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
   }
 
+  /** Closes every shard. */
   @Override
   public void close() {
     shards.forEach(SafetensorsFile::close);

@@ -26,12 +26,20 @@ import java.util.function.BiConsumer;
  * Which shard holds which tensor, as {@code model.safetensors.index.json} says. Its metadata, a
  * total size that is often wrong, is ignored. A map of a million tensors would take as much memory
  * as their headers, so the file is read once more where the map is needed.
+ *
+ * @param shards the shards' file names, in code-point order
+ * @param tensors how many tensors it names
  */
 record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
   private static final String INDEX = "index";
   private static final String WEIGHT_MAP = "weight_map";
 
-  /** Reads an index; refuses one that names a tensor twice, or a file outside of its own folder. */
+  /**
+   * Reads an index and checks all of it.
+   *
+   * @throws io.github.wandacuda.error.InputException if it isn't one, names no tensor or one twice,
+   *     or names a shard outside of its own folder or by a name that is kept for other files
+   */
   static CheckpointIndex read(Path path) {
     SortedSet<String> shards = new TreeSet<>(TensorNames.ORDER);
     Set<String> names = new HashSet<>();
@@ -53,6 +61,9 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
   /**
    * Returns the content of an index of the given shards, ending in a line break. Equal tensors in
    * equal shards have equal bytes.
+   *
+   * @param shards which needn't be written yet
+   * @return JSON in UTF-8
    */
   static byte[] bytesOf(List<SafetensorsFile> shards) {
     SortedMap<String, Object> map = new TreeMap<>();
@@ -69,7 +80,12 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
     return (JsonText.of(content) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Reads an index, and hands each tensor's name and the name of its shard over. */
+  /**
+   * Reads an index tensor by tensor.
+   *
+   * @param visitor takes each tensor's name and the file name of its shard, in the file's order
+   * @throws io.github.wandacuda.error.InputException if it isn't an index
+   */
   static void visit(Path path, BiConsumer<String, String> visitor) {
     InputFile.reading(
         path,

@@ -24,8 +24,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Direct I/O of a run: its threads and memory, shared by its files. What the page cache holds stays
- * there, and nothing is added to it but the ends of tensors that share a block of the file system.
+ * Direct I/O of a run: the threads and the memory that its files share. What the page cache holds
+ * stays there, and nothing is added to it but the ends of tensors that share a block of the file
+ * system with what is read or written past it.
  */
 public final class DirectIo implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(DirectIo.class);
@@ -52,7 +53,10 @@ public final class DirectIo implements AutoCloseable {
   private final List<BlockReader> readers = new ArrayList<>();
   private boolean told;
 
-  /** Returns what a thread failed by, also where the heap has no room for one more exception. */
+  /**
+   * Returns an exception that says what a thread failed by. Where the heap has no room for one
+   * more, it is one that was made before.
+   */
   static IOException failure(Throwable cause) {
     try {
       return new IOException(cause);
@@ -61,13 +65,22 @@ public final class DirectIo implements AutoCloseable {
     }
   }
 
-  /** Prepares a run's I/O with files that are opened in another way. */
+  /**
+   * Prepares a run's I/O with files that are opened in a way of their own.
+   *
+   * @param opener opens a file for direct I/O
+   * @param warning takes at most one message: that direct I/O was asked for and isn't to be had
+   */
   DirectIo(IoMode mode, FileOpener opener, Consumer<String> warning) {
     this.mode = mode;
     this.opener = opener;
     this.warning = warning;
   }
 
+  /**
+   * Prepares a run's I/O. {@link IoMode#AUTO} goes past the page cache here, whatever room that
+   * has.
+   */
   public static DirectIo of(IoMode mode) {
     return new DirectIo(mode, FileOpener.SYSTEM, LOG::warn);
   }
@@ -82,7 +95,10 @@ public final class DirectIo implements AutoCloseable {
     return of(mode == IoMode.AUTO && fitsInCache(bytes) ? IoMode.BUFFERED : mode);
   }
 
-  /** Returns whether the page cache has room for so many bytes beside what else is in it. */
+  /**
+   * Returns whether the page cache has room for this many bytes beside what else is in it: up to
+   * half of the memory that the system has available.
+   */
   public static boolean fitsInCache(long bytes) {
     return bytes <= MachineFacts.availableMemory() / 2;
   }
@@ -97,21 +113,41 @@ public final class DirectIo implements AutoCloseable {
         THREADS, Thread.ofPlatform().daemon().name(name, 1).factory());
   }
 
-  /** Returns a writer of a file that will be so long, or nothing to use the page cache. */
+  /**
+   * Returns a writer of a file that goes past the page cache.
+   *
+   * @param file is there already
+   * @param plain the same file, open for writing through the page cache; stays open
+   * @param length of the file when it is complete, in bytes
+   * @return nothing if the file is to be written through the page cache: the mode says so, or the
+   *     file system takes no direct I/O
+   */
   public Optional<BlockWriter> writer(Path file, FileChannel plain, long length) {
     return open(file, StandardOpenOption.WRITE)
         .map(direct -> new BlockWriter(this, writes, plain, direct, length));
   }
 
   /**
-   * Returns a reader that takes what the page cache has from there, and the rest from the device.
+   * Returns a reader that leaves what the page cache holds for the caller to read from there, and
+   * reads the rest from the device.
+   *
+   * @param plain the same file, open through the page cache; stays open
+   * @param length of the file, in bytes
+   * @return nothing if all of the file is to be read through the page cache; otherwise a reader
+   *     that is closed with this
    */
   Optional<BlockReader> reader(Path file, FileChannel plain, long length) {
     Optional<ResidentPages> cache = isDirect() ? ResidentPages.of(plain, length) : Optional.empty();
     return cache.isPresent() ? reader(file, length, cache) : Optional.empty();
   }
 
-  /** Returns a reader of a file that reads from the device whatever the page cache holds. */
+  /**
+   * Returns a reader that reads from the device whatever the page cache holds.
+   *
+   * @param length of the file, in bytes
+   * @return nothing if the mode or the file system allows no direct I/O; otherwise a reader that is
+   *     closed with this
+   */
   Optional<BlockReader> deviceReader(Path file, long length) {
     return reader(file, length, Optional.empty());
   }
@@ -144,7 +180,12 @@ public final class DirectIo implements AutoCloseable {
     }
   }
 
-  /** Says once that direct I/O was asked for and isn't to be had. */
+  /**
+   * Says that a file system takes no direct I/O: once as a warning if the user asked for it, else
+   * in the log.
+   *
+   * @param why what the system said
+   */
   synchronized void tellRefused(String why) {
     if (mode == IoMode.DIRECT && !told) {
       told = true;
@@ -156,7 +197,10 @@ public final class DirectIo implements AutoCloseable {
     }
   }
 
-  /** Ends the threads; the files' writers must be closed. */
+  /**
+   * Ends the threads and frees the memory. The files' writers must be closed already; readers are
+   * closed here. A thread that a device holds up for longer than a second keeps its memory.
+   */
   @Override
   public void close() {
     writing.shutdown();

@@ -36,7 +36,14 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
     others = List.copyOf(others);
   }
 
-  /** Finds the files that were added to a copy of a model. */
+  /**
+   * Finds the files that were added to a copy of a model.
+   *
+   * @param source the model's weights, whose shards the copy has too
+   * @param sideFiles what was copied beside them
+   * @param copy the directory that holds the copy
+   * @throws InputException if a folder can't be read
+   */
   public static ExtraFiles of(Checkpoint source, SideFiles sideFiles, Path copy) {
     Set<Path> known = sideFiles.withShards(source);
     known.add(Path.of(SideFiles.MANIFEST));

@@ -27,7 +27,8 @@ final class HeaderParser {
   private static final int MOST_KEYS = 64;
 
   /**
-   * In characters, plus {@link #ENTRY} for each entry, which bounds the memory of many short ones.
+   * The metadata's length at most, in characters, each entry counted as {@link #ENTRY} more: so the
+   * memory of many short ones is bounded too.
    */
   private static final int MOST_METADATA = 1 << 24;
 
@@ -50,7 +51,15 @@ final class HeaderParser {
     this.json = json;
   }
 
-  /** Reads a header, whose JSON starts at an offset; the file is null for one in memory. */
+  /**
+   * Reads a header and checks each tensor by itself.
+   *
+   * @param file for messages, or null for one in memory
+   * @param bytes the file's start, up to the end of the header
+   * @param offset where the JSON starts
+   * @throws io.github.wandacuda.error.InputException if it isn't what the format asks for, names a
+   *     tensor twice, or has more tensors, dimensions or metadata than any model needs
+   */
   static SafetensorsHeader parse(Path file, byte[] bytes, int offset) {
     if (offset == bytes.length || bytes[offset] != '{') {
       String found =

@@ -32,6 +32,7 @@ public final class NamePatterns {
   /**
    * Compiles an expression.
    *
+   * @param text in Java's syntax, at most 10,000 characters
    * @throws PatternSyntaxException if it is malformed, too long or too deeply nested
    */
   public static Pattern compile(String text) {
@@ -50,8 +51,9 @@ public final class NamePatterns {
    * Finds the first of some expressions that matches each name, from its start to its end.
    *
    * @param origin where the expressions come from, for messages
+   * @param patterns in the order in which they are tried
    * @return from name to expression; names that none matches aren't in it
-   * @throws UsageException if it takes longer than a few seconds
+   * @throws UsageException if it takes longer than 5 seconds
    */
   public static Map<String, Pattern> firstMatches(
       ErrorDetails origin, Collection<Pattern> patterns, Collection<String> names) {
@@ -69,7 +71,10 @@ public final class NamePatterns {
         });
   }
 
-  /** A search for patterns, which ends early once {@code givenUp} is set. */
+  /**
+   * Searches names for patterns, until {@link #inTime} gives it up: then the next character that it
+   * reads throws a {@link CancelledException}.
+   */
   public static final class Search {
     private volatile boolean givenUp;
 
@@ -80,10 +85,12 @@ public final class NamePatterns {
       return pattern.matcher(new Watched(name, this)).find();
     }
 
+    /** Returns whether a pattern is found where a name begins. */
     public boolean begins(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).lookingAt();
     }
 
+    /** Returns whether a pattern matches a whole name. */
     public boolean matches(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).matches();
     }
@@ -116,10 +123,14 @@ public final class NamePatterns {
   }
 
   /**
-   * Runs work that searches for patterns, but no longer than the time allowed. Its thread is a
-   * daemon, since a few expressions run on without reading a character and can't be stopped.
+   * Runs work that searches for patterns, but no longer than 5 seconds. Its thread is a daemon,
+   * since a few expressions run on without reading a character and can't be stopped.
    *
-   * @throws UsageException if it takes longer
+   * @param origin where the patterns come from, for messages
+   * @param work uses the search that it is given for every pattern, from a thread of its own
+   * @return what the work returns
+   * @throws UsageException if it takes longer, or a pattern needs more stack than there is
+   * @throws CancelledException if the caller's thread is interrupted
    */
   public static <T> T inTime(ErrorDetails origin, Function<Search, T> work) {
     Search search = new Search();

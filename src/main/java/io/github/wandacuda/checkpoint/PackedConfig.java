@@ -18,9 +18,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The {@code config.json} of a packed model. It has the source's keys, and in the place of what
- * that says of quantization a method that no loader knows, so that they refuse the model by its
- * name. It holds the source's bytes too.
+ * The {@code config.json} of a packed model. It has the keys of the source's config. Only what that
+ * says of quantization is replaced, by a method that no loader knows, so that loaders refuse the
+ * model and say that method's name. The source's bytes are in it too, so that unpacking gives them
+ * back.
  */
 public final class PackedConfig {
   private static final String QUANTIZATION = "quantization_config";
@@ -46,7 +47,9 @@ public final class PackedConfig {
   /**
    * Returns the packed model's config.
    *
-   * @param source the bytes of the source's, a JSON object
+   * @param file the source's, for messages
+   * @param source its bytes, a JSON object
+   * @throws InputException if they aren't one
    */
   public static byte[] packed(Path file, byte[] source) {
     Map<String, Object> marker = new LinkedHashMap<>();
@@ -63,6 +66,8 @@ public final class PackedConfig {
   /**
    * Returns the bytes of the source's config, or the same if this one isn't packed.
    *
+   * @param file for messages
+   * @param packed the bytes of a model's config, packed or not
    * @throws InputException if it is of another version, damaged, or its other keys aren't the
    *     source's
    */

@@ -17,7 +17,9 @@ import java.util.Optional;
  * A packed weight in its shard. Rows and columns are those in which it is stored: of a Conv1D,
  * which is stored as [in, out], the rows are input features.
  *
+ * @param file the packed shard as it is stored
  * @param elements of the tensor that it stands for, as {@code model.layers.0.mlp.up_proj.weight}
+ * @param values the kept elements, [count], row by row
  * @param bitmask which elements are kept, U8 [rows, ceil(columns / 8)]
  * @param rowOffsets how many values come before each row, I64 [rows]
  */
@@ -28,7 +30,8 @@ public record PackedModule(
     TensorInfo bitmask,
     TensorInfo rowOffsets) {
   /**
-   * Returns the packed numbers that a checkpoint's tensor stands for, or nothing if it has none.
+   * Returns the packed numbers that a checkpoint's tensor stands for, or nothing if it is stored
+   * dense or holds codes.
    */
   public static Optional<PackedModule> of(Checkpoint.Entry entry) {
     return entry.info().type().isPresent() && entry.shard().bytes() instanceof PackedShard shard
@@ -55,6 +58,7 @@ public record PackedModule(
     return new PackedModule(file, elements, values, bitmask, offsets);
   }
 
+  /** Finds a weight's parts in a file, and refuses those of another type or shape. */
   private record Parts(SafetensorsFile file) {
     /** Reads a weight's shape, and of codes of 4 bits behind it the one that is left out. */
     PackedFormat.Elements elements(String name, TensorInfo weight) {
@@ -117,18 +121,22 @@ public record PackedModule(
     return elements.weight();
   }
 
+  /** Returns the number of stored rows. */
   public int rows() {
     return weight().rows();
   }
 
+  /** Returns the number of stored columns. */
   public int columns() {
     return weight().columns();
   }
 
+  /** Returns the type of the values; only for a weight of numbers, not of codes. */
   public DType dtype() {
     return weight().type().orElseThrow();
   }
 
+  /** Returns how many values are kept. */
   public long count() {
     return values.shape().getFirst();
   }
@@ -141,6 +149,7 @@ public record PackedModule(
   /**
    * Reads the whole weight, as it is packed.
    *
+   * @param memory gives the memory that it is read to, and so says how long it can be used
    * @throws io.github.wandacuda.error.InputException if the file was cut, or offsets, bits and
    *     values contradict each other
    */
@@ -163,7 +172,15 @@ public record PackedModule(
     return bytes;
   }
 
-  /** Reads some rows and checks them whole. */
+  /**
+   * Reads some rows and checks them whole.
+   *
+   * @param first the first row
+   * @param count how many, 1 or more
+   * @param memory gives the memory that they are read to
+   * @throws io.github.wandacuda.error.InputException if the file was cut, or offsets, bits and
+   *     values contradict each other
+   */
   Rows read(int first, int count, SegmentAllocator memory) {
     MemorySegment offsets = memory.allocate((count + 1L) * Long.BYTES, Long.BYTES);
     boolean last = first + count == rows();
@@ -265,6 +282,7 @@ public record PackedModule(
   /**
    * Some rows of a packed weight in memory, checked: bits, values and offsets agree.
    *
+   * @param elements of the whole weight
    * @param offsets 64-bit integers, little-endian: where each row's values begin in the weight,
    *     counted in values, and where the last row's end
    * @param bits a bit for each element, a row in whole bytes, the least significant bit first
@@ -275,7 +293,13 @@ public record PackedModule(
       MemorySegment offsets,
       MemorySegment bits,
       MemorySegment values) {
-    /** Writes a row as it was before it was packed. */
+    /**
+     * Writes a row as it was before it was packed.
+     *
+     * @param row counted from the first that was read
+     * @param destination takes {@link PackedFormat.Elements#rowBytes} bytes
+     * @param at where, in bytes from the destination's start
+     */
     void unpack(int row, RowPacking packing, MemorySegment destination, long at) {
       long before = offset(offsets, row) - offset(offsets, 0);
       MemorySegment whole = destination.asSlice(at, elements.rowBytes());

@@ -72,6 +72,11 @@ public final class PackedShard implements TensorBytes {
         stored.path(), header(stored), tensors -> new PackedShard(stored, tensors));
   }
 
+  /**
+   * Returns a shard that isn't packed.
+   *
+   * @throws InputException if it is packed, in whatever version
+   */
   public static SafetensorsFile requireDense(SafetensorsFile stored) {
     if (PackedFormat.isPacked(stored.metadata())) {
       throw ErrorDetails.part(stored.path(), "format")
@@ -83,6 +88,7 @@ public final class PackedShard implements TensorBytes {
     return stored;
   }
 
+  /** Returns the bytes that the unpacked shard begins with, as the packed one keeps them. */
   private static byte[] header(SafetensorsFile stored) {
     TensorInfo info =
         stored
@@ -101,6 +107,12 @@ public final class PackedShard implements TensorBytes {
     return header;
   }
 
+  /**
+   * Finds what holds a tensor of the unpacked shard: one of the same name, or a packed weight's
+   * parts.
+   *
+   * @param known takes the names of what was found
+   */
   private void take(TensorInfo tensor, Set<String> known) {
     Optional<TensorInfo> same = stored.tensor(tensor.name());
     if (same.isPresent()) {
@@ -132,6 +144,7 @@ public final class PackedShard implements TensorBytes {
                 .isPresent());
   }
 
+  /** Returns the packed shard as it is stored; closed with this. */
   public SafetensorsFile stored() {
     return stored;
   }
@@ -141,7 +154,10 @@ public final class PackedShard implements TensorBytes {
     return modules.size();
   }
 
-  /** Returns a packed weight by the name of the tensor that it stands for. */
+  /**
+   * Returns a packed weight by the name of the tensor that it stands for, or nothing if that is
+   * stored dense.
+   */
   Optional<PackedModule> module(String weight) {
     return Optional.ofNullable(modules.get(weight));
   }

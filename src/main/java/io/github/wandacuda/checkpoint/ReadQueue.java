@@ -14,6 +14,9 @@ import java.util.concurrent.Executor;
 /**
  * The blocks of all files that a run reads from the device: those on their way and those that wait
  * to be used. A block is forgotten when all of it was used, or when another needs its memory.
+ *
+ * <p>A reader asks for the blocks ahead by {@link #prepare}, copies from each between {@link
+ * #enter} and {@link #leave}, and need not leave them in any order.
  */
 final class ReadQueue {
   /** Blocks in memory at most: 32 MiB. */
@@ -50,17 +53,30 @@ final class ReadQueue {
     }
   }
 
-  /** Makes an empty queue, whose threads are never interrupted: that would close a file. */
+  /**
+   * Makes an empty queue.
+   *
+   * @param threads read the blocks; never interrupted, since that would close a file
+   * @param arena gives the blocks' memory, and must stay open until the threads have ended
+   */
   ReadQueue(Executor threads, Arena arena) {
     this.threads = threads;
     this.arena = arena;
   }
 
+  /**
+   * Returns whether a block is in memory or on its way.
+   *
+   * @param start of the block in the file, in bytes
+   */
   synchronized boolean has(BlockReader file, long start) {
     return !ended && blocks.containsKey(new Place(file, start));
   }
 
-  /** Begins to read a block that will be used soon, unless all memory is in use. */
+  /**
+   * Begins to read a block that will be used soon. Does nothing if that has begun, or all memory is
+   * in use.
+   */
   synchronized void prepare(BlockReader file, long start) {
     Place place = new Place(file, start);
     if (!ended && !blocks.containsKey(place)) {
@@ -68,7 +84,15 @@ final class ReadQueue {
     }
   }
 
-  /** Returns a block to copy from once it is there, or null if the queue has ended. */
+  /**
+   * Returns a block for the caller to copy from, once it is there. Its memory stays as it is until
+   * {@link #leave}.
+   *
+   * @param start of the block in the file, in bytes
+   * @return null if the queue has ended
+   * @throws IOException if it can't be read
+   * @throws CancelledException if the thread is interrupted while it waits
+   */
   synchronized Block enter(BlockReader file, long start) throws IOException {
     Place place = new Place(file, start);
     Block block = ended ? null : blocks.get(place);
@@ -97,7 +121,11 @@ final class ReadQueue {
     }
   }
 
-  /** Takes a block back of which {@code count} more bytes were used. */
+  /**
+   * Takes a block back.
+   *
+   * @param count how many bytes of it were used; a block of which all bytes were used is forgotten
+   */
   synchronized void leave(Block block, long count) {
     block.users--;
     block.used += count;
@@ -107,6 +135,7 @@ final class ReadQueue {
     notifyAll();
   }
 
+  /** Reads no more blocks; threads that wait for one get null. */
   synchronized void end() {
     ended = true;
     notifyAll();

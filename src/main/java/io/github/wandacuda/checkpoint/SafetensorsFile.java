@@ -23,7 +23,10 @@ import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A safetensors file, checked and held open. Safe for use by several threads. */
+/**
+ * A safetensors file whose header was checked whole and whose tensors are read on demand: from the
+ * file, which is held open, or from whatever makes them. Safe for use by several threads.
+ */
 public final class SafetensorsFile implements AutoCloseable {
   private static final String WHAT = "a safetensors file";
 
@@ -48,8 +51,10 @@ public final class SafetensorsFile implements AutoCloseable {
   /**
    * Returns a file as it would be, whose tensors are made from something else when they are read.
    *
+   * @param path the file that messages name
    * @param headerBytes what it would begin with, the length prefix included
-   * @param bytes gives what the tensors are read from, which the file closes
+   * @param bytes gets the tensors of the header, and gives what they are read from, which the file
+   *     closes
    * @throws InputException if that is no header, or its tensors don't follow each other
    */
   public static SafetensorsFile of(
@@ -61,13 +66,19 @@ public final class SafetensorsFile implements AutoCloseable {
   /**
    * Checks the whole header of a file and holds the file open.
    *
+   * @param path the file, or a symbolic link to it
    * @throws InputException if it isn't there, can't be read, or breaks the format in any way
    */
   public static SafetensorsFile open(Path path) {
     return open(path, new SafetensorsHeader.Budget(), null);
   }
 
-  /** Returns whether a file's metadata say that it is of a format. */
+  /**
+   * Returns whether a file's metadata say that it is of a format; false too if it can't be read as
+   * a safetensors file.
+   *
+   * @param format the value of the metadata's key {@code format}
+   */
   public static boolean isOf(Path path, String format) {
     try (SafetensorsFile file = open(path)) {
       return format.equals(file.metadata().get("format"));
@@ -76,7 +87,12 @@ public final class SafetensorsFile implements AutoCloseable {
     }
   }
 
-  /** Opens a file of several, whose headers share a budget of memory. */
+  /**
+   * Opens one of a model's shards.
+   *
+   * @param room what the headers of all shards may take together
+   * @param whereMissing what to do if there is no such file, for the message; or null
+   */
   static SafetensorsFile open(Path path, SafetensorsHeader.Budget room, String whereMissing) {
     if (!Files.isRegularFile(path)) {
       throw ErrorDetails.file(path)
@@ -131,18 +147,22 @@ public final class SafetensorsFile implements AutoCloseable {
     return bytes;
   }
 
+  /** Returns the path as it was given. */
   public Path path() {
     return path;
   }
 
+  /** Returns the last part of the path. */
   public String fileName() {
     return path.getFileName().toString();
   }
 
+  /** Returns the file's length in bytes, as its header says. */
   public long byteSize() {
     return dataOffset() + (tensors().isEmpty() ? 0 : tensors().getLast().end());
   }
 
+  /** Returns what the tensors are read from; closed with this file. */
   public TensorBytes bytes() {
     return bytes;
   }
@@ -163,9 +183,9 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Returns the tensors in the order of their bytes; of one that holds a matrix or a bias of each
-   * expert the experts' parts, as {@code mlp.experts.down_proj.0.weight} is of {@code
-   * mlp.experts.down_proj}.
+   * Returns the tensors in the order of their bytes. Of a tensor that holds a matrix or a bias of
+   * each expert, the experts' parts are returned in its place: {@code
+   * mlp.experts.down_proj.0.weight} and so on for {@code mlp.experts.down_proj}.
    */
   public List<TensorInfo> tensors() {
     return apart.tensors();
@@ -177,8 +197,9 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Returns a tensor, a whole one or one of {@link #tensors}, by its name, or nothing if the file
-   * has none of that name.
+   * Returns a tensor by its name, or nothing if the file has none of that name.
+   *
+   * @param name of one of {@link #tensors} or of {@link #stored}
    */
   public Optional<TensorInfo> tensor(String name) {
     return Optional.ofNullable(apart.byName().get(name));
@@ -188,7 +209,9 @@ public final class SafetensorsFile implements AutoCloseable {
    * Reads bytes of a tensor until {@code destination} is full. If the thread is interrupted
    * meanwhile, the file is closed.
    *
+   * @param offset in the tensor, in bytes
    * @throws IndexOutOfBoundsException if the tensor ends before that
+   * @throws InputException if the file can't be read or has become shorter
    * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted
    */
   public void read(TensorInfo info, long offset, MemorySegment destination) {
@@ -197,10 +220,11 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Returns a copy of a vector, widened exactly to float32.
+   * Returns a copy of a vector or a scalar, widened exactly to float32.
    *
-   * @throws InputException if the tensor isn't a vector of F32, F16 or BF16, is longer than a Java
-   *     array can be, or the file has become shorter
+   * @param info one of the file's tensors, with at most one dimension
+   * @throws InputException if it is of another shape, isn't of F32, F16 or BF16, is longer than a
+   *     Java array can be, or the file has become shorter
    */
   public float[] vector(TensorInfo info) {
     DType type =
@@ -322,17 +346,24 @@ public final class SafetensorsFile implements AutoCloseable {
 
   /**
    * Tensors that hold a matrix of each expert of a mixture, [experts, rows, columns], and their
-   * biases, [experts, features]. What works on modules sees each expert's part as a tensor of its
-   * own, called after the stack, the expert's number and what it is: the parts of {@code
-   * mlp.experts.down_proj} are {@code mlp.experts.down_proj.0.weight}, {@code
-   * mlp.experts.down_proj.1.weight} and so on, those of {@code mlp.experts.down_proj_bias} are
-   * {@code mlp.experts.down_proj.0.bias} and so on; of a quantized stack there are {@code
-   * weight_blocks}, {@code weight_scales} and the like, blocks as [rows, bytes of a row]. A file's
-   * header has the stacks, and parts lie in it as those do.
+   * biases, [experts, features]. Code that works on modules sees each expert's part as a tensor of
+   * its own. Its name is the stack's, the expert's number and what the part is:
+   *
+   * <ul>
+   *   <li>{@code mlp.experts.down_proj} has {@code mlp.experts.down_proj.0.weight}, {@code
+   *       mlp.experts.down_proj.1.weight} and so on;
+   *   <li>{@code mlp.experts.down_proj_bias} has {@code mlp.experts.down_proj.0.bias} and so on;
+   *   <li>what is stored beside a quantized stack has {@code weight_blocks}, {@code weight_scales}
+   *       and the like as the last part; blocks are [rows, bytes of a row].
+   * </ul>
+   *
+   * <p>The file's header has the stacks only; the parts' bytes follow each other there in the
+   * experts' order.
    */
   private static final class ExpertStacks {
     /**
-     * The names of stacks and, last, of what is stored beside them, which is called by its ending.
+     * The names of stacks. The group, if there is one, is the ending of what is stored beside a
+     * stack: its biases, or the codes and scales of a quantized one.
      */
     private static final Pattern STACK =
         Pattern.compile(
@@ -345,11 +376,11 @@ public final class SafetensorsFile implements AutoCloseable {
     private ExpertStacks() {}
 
     /**
-     * Returns a header's content with the parts of stacks in their places. By their names there are
-     * the stacks too, since an index names those.
+     * Returns a header's content with the parts of stacks in the stacks' places. By name the stacks
+     * are there too, since an index names those.
      *
-     * @throws io.github.wandacuda.error.InputException if there are too many, or a part is called
-     *     as another tensor is
+     * @throws io.github.wandacuda.error.InputException if there are too many parts, or a part has
+     *     the name of another tensor
      */
     static SafetensorsHeader apart(Path file, SafetensorsHeader header) {
       if (header.tensors().stream().allMatch(tensor -> parts(tensor).isEmpty())) {
@@ -411,7 +442,12 @@ public final class SafetensorsFile implements AutoCloseable {
       return Optional.of(new Parts(tensor, stack, suffix));
     }
 
-    /** A stack's parts: what comes before and behind an expert's number in their names. */
+    /**
+     * The parts of a stack.
+     *
+     * @param prefix what comes before an expert's number in their names
+     * @param suffix what comes behind it
+     */
     private record Parts(TensorInfo stack, String prefix, String suffix) {
       TensorInfo of(int expert) {
         List<Long> shape = stack.shape();

@@ -13,11 +13,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A header's content.
+ * What the header of a safetensors file says.
  *
  * @param bytes the offset of the data section from the file's start
  * @param metadata {@code __metadata__}, in the file's order; empty if there is none
  * @param tensors the tensors in the order of their bytes
+ * @param byName the tensors by name; where experts' parts stand in {@code tensors} for their stack,
+ *     the stack is found here too
  */
 public record SafetensorsHeader(
     int bytes,
@@ -36,7 +38,12 @@ public record SafetensorsHeader(
           "\u0080\u0002", "a Python pickle, as old .bin files are",
           "{", "a JSON text");
 
-  /** Reads the header of a file that lies in memory, and checks all of it. */
+  /**
+   * Reads the header of a file that lies in memory, and checks all of it.
+   *
+   * @param file the whole file
+   * @throws InputException if it breaks the format in any way
+   */
   public static SafetensorsHeader of(MemorySegment file) {
     byte[] prefix = start(file, Math.min(file.byteSize(), LENGTH_BYTES));
     int length = length(null, prefix, file.byteSize());
@@ -50,11 +57,12 @@ public record SafetensorsHeader(
   }
 
   /**
-   * Returns how long the JSON is.
+   * Returns how long the header's JSON is, in bytes.
    *
    * @param file for messages, or null for one in memory
-   * @param prefix the first bytes of the file, all of the number if the file has it
-   * @throws InputException if the file isn't as long, or none may be
+   * @param prefix the first bytes of the file, all eight of the number if the file has them
+   * @param fileLength in bytes
+   * @throws InputException if the file isn't as long, or no header may be
    */
   static int length(Path file, byte[] prefix, long fileLength) {
     if (fileLength < LENGTH_BYTES) {
@@ -79,7 +87,11 @@ public record SafetensorsHeader(
    * Reads a header. A header may be made to fill the memory, so an {@link OutOfMemoryError} here is
    * an error in the file.
    *
+   * @param file for messages, or null for one in memory
    * @param start the file's start, up to the end of the header
+   * @param fileLength in bytes
+   * @param room says how much the heap has for headers, if it wasn't enough
+   * @throws InputException if it breaks the format in any way
    */
   static SafetensorsHeader parse(Path file, byte[] start, long fileLength, Budget room) {
     try {
@@ -92,8 +104,11 @@ public record SafetensorsHeader(
   }
 
   /**
-   * Reads a header whose file isn't there, and takes its tensors' end for the file's.
+   * Reads the header of a file that isn't there; the end of its last tensor is taken for the
+   * file's.
    *
+   * @param file for messages
+   * @param start the file's start, all of it header
    * @throws InputException if it is no header, or its tensors don't follow each other
    */
   static SafetensorsHeader alone(Path file, byte[] start) {
@@ -121,8 +136,8 @@ public record SafetensorsHeader(
   }
 
   /**
-   * How long the headers of a model's shards may be together. What is made of a header takes up to
-   * twice as much memory as its bytes, which are kept too.
+   * How long the headers of a model's shards may be together: a third of the Java heap. What is
+   * made of a header takes up to twice as much memory as its bytes, which are kept too.
    */
   static final class Budget {
     private static final int TIMES = 3;
@@ -130,7 +145,12 @@ public record SafetensorsHeader(
     private final long heap = Runtime.getRuntime().maxMemory();
     private long taken;
 
-    /** Takes a header's length of what is left, if the Java heap has room for it. */
+    /**
+     * Takes a header's length of what is left.
+     *
+     * @param length in bytes
+     * @throws InputException if the Java heap has no room for it
+     */
     void take(Path file, long length) {
       taken += length;
       if (taken > heap / TIMES) {

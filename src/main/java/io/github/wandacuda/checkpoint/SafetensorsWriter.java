@@ -28,7 +28,9 @@ public final class SafetensorsWriter {
    * Returns the content of a file. Tensors and metadata are in code-point order of their names, and
    * the data starts at a multiple of 8 bytes.
    *
+   * @param vectors the tensors by name, which are read when the content is written
    * @param metadata the entries of {@code __metadata__}, which is left out if there are none
+   * @throws IllegalArgumentException if a tensor is called {@code __metadata__}
    */
   public static AtomicWrite.Content content(
       Map<String, float[]> vectors, Map<String, String> metadata) {
@@ -50,12 +52,20 @@ public final class SafetensorsWriter {
     };
   }
 
-  /** Describes a float32 vector, of whose place the length alone holds. */
+  /**
+   * Describes a float32 vector whose place in the file isn't known yet: its offsets give its length
+   * alone, see {@link #layout}.
+   */
   public static TensorInfo vector(String name, long elements) {
     return new TensorInfo(name, DType.F32.name(), List.of(elements), 0, elements * Float.BYTES);
   }
 
-  /** Returns how tensors, of whose places the lengths alone hold, lie in a file in their order. */
+  /**
+   * Places tensors one behind the other.
+   *
+   * @param tensors in the order that they will have; of their offsets only the distance counts
+   * @return the same with the offsets that they have in the data section
+   */
   public static List<TensorInfo> layout(List<TensorInfo> tensors) {
     List<TensorInfo> layout = new ArrayList<>();
     long at = 0;
@@ -67,7 +77,13 @@ public final class SafetensorsWriter {
     return layout;
   }
 
-  /** Returns what a file begins with, a multiple of 8 bytes: its header and the header's length. */
+  /**
+   * Returns what a file begins with: the header's length and the header, padded by spaces to a
+   * multiple of 8 bytes.
+   *
+   * @param tensors in the order of their bytes
+   * @param metadata the entries of {@code __metadata__}, which is left out if there are none
+   */
   public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata) {
     Map<String, Object> header = new LinkedHashMap<>();
     if (!metadata.isEmpty()) {
@@ -96,6 +112,7 @@ public final class SafetensorsWriter {
     }
   }
 
+  /** Writes a vector's elements in little-endian order. */
   public static void write(OutputStream out, float[] vector) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
     for (float value : vector) {

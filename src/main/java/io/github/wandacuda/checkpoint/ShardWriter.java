@@ -28,13 +28,17 @@ import java.util.zip.CRC32C;
 /**
  * Writes a shard with the header and layout of another one, in any order and from several threads.
  * Each byte of each tensor must be written exactly once: {@link #close()} throws if one is missing,
- * so that a hole is never taken for weights. What can't be written is an {@link OutputException}.
+ * so that a hole is never taken for weights. Every method that writes throws an {@link
+ * OutputException} if the file can't be written.
  */
 public final class ShardWriter implements AutoCloseable {
   /** Few enough bytes that they are in the cache from their checksum to their write. */
   private static final long CHUNK = 1 << 20;
 
-  /** Bytes that the page cache holds before the device is to get them: the system waits longer. */
+  /**
+   * How many bytes the page cache takes before they are sent to the device. Left to itself, the
+   * system would wait longer.
+   */
   private static final long HELD = 256L << 20;
 
   private final Path path;
@@ -42,14 +46,19 @@ public final class ShardWriter implements AutoCloseable {
   private final FileChannel channel;
   private final Map<TensorInfo, Written> tensors = new HashMap<>();
 
-  /** Takes all but the header, or null if that goes through the page cache too. */
+  /** Takes all but the header past the page cache; null if that goes through the page cache too. */
   private BlockWriter blocks;
 
   private final AtomicLong held = new AtomicLong();
   private Runnable onHeld = () -> {};
   private volatile boolean failed;
 
-  /** How many of a tensor's bytes are to come, and what those that came add up to. */
+  /**
+   * How much of a tensor was written.
+   *
+   * @param missing bytes that are still to come
+   * @param checksum of the pieces that came
+   */
   private record Written(AtomicLong missing, PieceChecksum checksum) {}
 
   private ShardWriter(Path path, SafetensorsFile layout, FileChannel channel) {
@@ -65,6 +74,9 @@ public final class ShardWriter implements AutoCloseable {
    * Starts a new shard, in place of whatever is there, and writes its header. It gets the modes of
    * the layout's file, see {@link FileModes}.
    *
+   * @param path the shard to write
+   * @param layout the file whose header it gets, and whose tensors it is to have
+   * @param io how it is written
    * @throws OutputException if it can't be written, is a link or has a second name
    */
   public static ShardWriter create(Path path, SafetensorsFile layout, DirectIo io) {
@@ -72,7 +84,8 @@ public final class ShardWriter implements AutoCloseable {
   }
 
   /**
-   * Starts a new shard for a layout whose own file isn't there.
+   * Starts a new shard as {@link #create(Path, SafetensorsFile, DirectIo)} does, for a layout whose
+   * own file isn't there.
    *
    * @param like the file whose modes it gets
    * @throws OutputException if it can't be written, is a link or has a second name
@@ -96,7 +109,10 @@ public final class ShardWriter implements AutoCloseable {
   /**
    * Resumes a shard that an earlier run has left. Bytes behind its end are cut off.
    *
+   * @param path the shard to write
+   * @param layout the file whose header it has
    * @param isWritten which tensors are complete in it and are kept
+   * @param io how it is written
    * @throws OutputException if it can't be written, is a link or has a second name, has another
    *     header, or ends before a tensor that is said to be complete
    */
@@ -109,7 +125,9 @@ public final class ShardWriter implements AutoCloseable {
   /**
    * Opens the model's own shard, to write over some of its tensors.
    *
-   * @param isWritten which tensors are kept
+   * @param shard gives both the path and the layout
+   * @param isWritten which tensors are kept; all others must be written
+   * @param io how it is written
    * @throws OutputException if it can't be written, is a link, or has another header by now
    */
   public static ShardWriter inPlace(
@@ -194,8 +212,13 @@ public final class ShardWriter implements AutoCloseable {
    * Writes a piece of a tensor. Whether that worked may show in a later call, {@link #force} or
    * {@link #close} at the latest.
    *
-   * @param offset offset of the piece in the tensor, in bytes
-   * @param bytes the piece; memory that is not mapped from a file
+   * @param info the tensor, one of the layout's
+   * @param offset of the piece in the tensor, in bytes
+   * @param bytes the piece, free for other use after the call; memory that is not mapped from a
+   *     file
+   * @throws OutputException if it, or a piece before it, can't be written
+   * @throws IllegalArgumentException if the layout has no such tensor, or the piece isn't inside it
+   * @throws IllegalStateException if more bytes of the tensor were written than it has
    */
   public void write(TensorInfo info, long offset, MemorySegment bytes) {
     Written tensor = tensor(info);
@@ -217,7 +240,12 @@ public final class ShardWriter implements AutoCloseable {
     }
   }
 
-  /** Has something called whenever the page cache holds much more than before. */
+  /**
+   * Has something called whenever the page cache was given 256 MiB more. It isn't where the shard
+   * is written past the page cache.
+   *
+   * @param action called from the threads that write
+   */
   public void whenMuchIsHeld(Runnable action) {
     onHeld = action;
   }
@@ -251,7 +279,8 @@ public final class ShardWriter implements AutoCloseable {
   /**
    * Returns the CRC-32C of a tensor that this writer has written whole.
    *
-   * @throws IllegalStateException if it hasn't
+   * @throws IllegalArgumentException if the layout has no such tensor
+   * @throws IllegalStateException if it isn't written whole
    */
   public int checksum(TensorInfo info) {
     return tensor(info).checksum().whole(info.bytes());
@@ -262,7 +291,11 @@ public final class ShardWriter implements AutoCloseable {
     return tensors.values().stream().allMatch(tensor -> tensor.missing().get() == 0);
   }
 
-  /** Forces what was written so far to the device. Other threads may write meanwhile. */
+  /**
+   * Forces what was written so far to the device. Other threads may write meanwhile.
+   *
+   * @throws OutputException if that fails
+   */
   public void force() {
     flush(0, layout.byteSize());
     run(() -> channel.force(true));
@@ -271,6 +304,8 @@ public final class ShardWriter implements AutoCloseable {
   /**
    * Hands what was written so far of a tensor to the system, so that it is in the file even if this
    * process is killed.
+   *
+   * @throws OutputException if that fails
    */
   public void settle(TensorInfo info) {
     long start = layout.dataOffset() + info.begin();
@@ -322,6 +357,7 @@ public final class ShardWriter implements AutoCloseable {
    * Forces a complete shard to the device, closes it and gives it its name; whatever had that is
    * replaced.
    *
+   * @param target its name
    * @param closed called before it gets the name
    * @throws OutputException if that fails, or a byte was never written
    */

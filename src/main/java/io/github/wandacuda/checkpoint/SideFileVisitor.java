@@ -30,20 +30,34 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
   /** Folders that link to each other can spell exponentially many paths without a loop. */
   private static final int MOST_ENTRIES = 100_000;
 
+  /** Folders that hold no part of a model: what git and the Hub's downloads keep for themselves. */
   static final Set<String> SKIPPED_FOLDERS = Set.of(".git", ".cache");
 
   private final Path directory;
   private final Path output;
+
+  /** Files that a run writes by itself: the shards and the run's record. */
   private final Set<Path> own = new HashSet<>();
+
+  /** The index and its shards, where a single file is used in their place. */
   private final Set<Path> unused = new HashSet<>();
 
   /** The identities of files that were checked already, since several links may lead to one. */
   private final Set<Object> inside = new HashSet<>();
 
+  /** What is copied, relative to the directory, in no order. */
   final List<Path> files = new ArrayList<>();
+
+  /** What isn't copied though it is no file of a run, relative to the directory, in no order. */
   final List<Path> leftOut = new ArrayList<>();
+
   private int entries;
 
+  /**
+   * Prepares a walk through the directory of a model.
+   *
+   * @param output the directory of the copy, which is passed over if it is inside
+   */
   SideFileVisitor(Checkpoint checkpoint, Path output) {
     this.directory = checkpoint.directory();
     this.output = output;
@@ -65,6 +79,12 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
     }
   }
 
+  /**
+   * Finds {@link #files} and {@link #leftOut}; called once.
+   *
+   * @throws InputException if a folder can't be read, a link leads out of the model, or there are
+   *     too many files
+   */
   void walk() {
     try {
       Files.walkFileTree(

@@ -24,6 +24,8 @@ import org.slf4j.LoggerFactory;
  * The files of a model directory that a pruned copy needs beside the weights, at any depth. Paths
  * are relative to the model directory and in code-point order.
  *
+ * @param directory the model directory
+ * @param files the files that are copied first
  * @param lastFiles the files that are copied last, in this order, because a directory without them
  *     is unfinished: the index, if the weights have one, and {@code config.json}
  * @param leftOut the files and folders that aren't copied: weights in other formats, weights that
@@ -66,12 +68,21 @@ public record SideFiles(
     leftOut = List.copyOf(leftOut);
   }
 
-  /** Warns of the files that aren't copied, and says why. */
+  /**
+   * Logs a warning for each file that isn't copied.
+   *
+   * @param why the reason, as it stands in the message
+   */
   public void warnOfLeftOut(String why) {
     leftOut.forEach(file -> LOG.warn("{} is left out: {}", file, why));
   }
 
-  /** Returns a new set of all files of a copy: those that are copied, and the weights' shards. */
+  /**
+   * Returns a new set of all files of a copy, relative to its directory: those that are copied, and
+   * the weights' shards.
+   *
+   * @param checkpoint the weights; of their paths only the file names count
+   */
   public Set<Path> withShards(Checkpoint checkpoint) {
     Set<Path> all = new HashSet<>(lastFiles);
     files.forEach(file -> all.add(name(file)));
@@ -85,7 +96,7 @@ public record SideFiles(
   /**
    * Returns the same files for a copy whose weights are other ones.
    *
-   * @param weights which need an index if they are in several shards
+   * @param weights the copy's; if they are in several shards, an index is among the last files
    */
   public SideFiles forWeightsOf(Checkpoint weights) {
     List<Path> last = new ArrayList<>();
@@ -94,7 +105,11 @@ public record SideFiles(
     return new SideFiles(directory, files, last, leftOut, card);
   }
 
-  /** Returns the same files for a copy that has a card of its own, or none. */
+  /**
+   * Returns the same files for a copy that has a card of its own, or none.
+   *
+   * @param own whether it has
+   */
   public SideFiles withCard(boolean own) {
     return new SideFiles(directory, files, lastFiles, leftOut, own);
   }
@@ -112,7 +127,10 @@ public record SideFiles(
     return files.stream().anyMatch(file -> file.startsWith(name));
   }
 
-  /** Returns the name of one of the files in the copy. */
+  /**
+   * Returns the path of one of the files in the copy: the same, but for the source's card where the
+   * copy has its own.
+   */
   public Path name(Path file) {
     return file.equals(CARD) ? sourceCard() : file;
   }
@@ -155,6 +173,7 @@ public record SideFiles(
     return OTHER_WEIGHTS.matcher(file.getFileName().toString()).matches();
   }
 
+  /** Returns the paths in code-point order, in a list of their own. */
   static List<Path> sorted(List<Path> paths) {
     List<Path> sorted = new ArrayList<>(paths);
     sorted.sort(Comparator.comparing(Path::toString, TensorNames.ORDER));
@@ -165,7 +184,10 @@ public record SideFiles(
    * Copies one of the files and makes the folders that it needs. The copy is written as {@link
    * AtomicWrite} does, with the modes that {@link FileModes} gives it.
    *
+   * @param file its path relative to the model directory
    * @param output the directory of the copy, in which it has its {@link #name}
+   * @throws InputException if it can't be read
+   * @throws OutputException if it can't be written
    */
   public void copy(Path file, Path output) {
     Path source = directory.resolve(file);

@@ -10,8 +10,8 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * The shards of a checkpoint that isn't written yet, whose tensors are parts of another one's: they
- * can be read as if they were, which reads the other.
+ * The shards of a checkpoint that isn't written yet, whose tensors are parts of another one's. They
+ * can be read as if they were there: each read reads the other checkpoint.
  *
  * @param tensors those that have bytes, by where they begin in the data section
  */
@@ -21,8 +21,10 @@ public record SlicedShards(NavigableMap<Long, SlicedTensor> tensors) implements 
    * that each is aligned.
    *
    * @param directory the folder that the shards are said to be in
+   * @param tensors whose source stays open for as long as the shards are read
    * @param metadata of each shard
    * @param shardBytes how many bytes of tensors a shard has at most, unless it has only one
+   * @return the shards in the order of their names; one is called as a single file of weights is
    */
   public static List<SafetensorsFile> of(
       Path directory, List<SlicedTensor> tensors, Map<String, String> metadata, long shardBytes) {
@@ -81,7 +83,7 @@ public record SlicedShards(NavigableMap<Long, SlicedTensor> tensors) implements 
     }
   }
 
-  /** Leaves the source open, which is another's. */
+  /** Leaves the source open; its owner closes it. */
   @Override
   public void close() {}
 }

@@ -8,12 +8,15 @@ import java.util.List;
 import java.util.function.ObjLongConsumer;
 
 /**
- * A tensor that is made of parts of another one, byte for byte.
+ * A tensor that is made of parts of another one, byte for byte. The other is cut into rows of equal
+ * length, and the same parts of every row are kept.
  *
- * @param shard has the other
- * @param rows how many rows the other is cut into, all in the same way; only one if the cut is
- *     along its first dimension
- * @param runs the bytes of each of the other's rows that are its own, one after the other
+ * @param name its own
+ * @param shard holds the other tensor; stays open for as long as this is read
+ * @param source the other tensor
+ * @param shape its own
+ * @param rows how many rows the other is cut into; only one if the cut is along its first dimension
+ * @param runs the bytes of a row that are kept, in ascending order
  */
 public record SlicedTensor(
     String name,
@@ -22,12 +25,21 @@ public record SlicedTensor(
     List<Long> shape,
     long rows,
     List<Run> runs) {
-  /** Bytes that rows are read by if what stays of them is in pieces smaller than a page. */
+  /**
+   * Whole rows are read, this many bytes at a time, if what stays of them is in pieces smaller than
+   * a page.
+   */
   private static final int BLOCK = 1 << 20;
 
   private static final int PAGE = 4096;
 
-  /** Bytes side by side: where they begin in a row of the source and in one of the slice. */
+  /**
+   * Bytes side by side that are kept.
+   *
+   * @param from where they begin in a row of the source
+   * @param to where they begin in a row of the slice
+   * @param bytes how many
+   */
   public record Run(long from, long to, long bytes) {}
 
   public SlicedTensor {
@@ -35,6 +47,7 @@ public record SlicedTensor(
     runs = List.copyOf(runs);
   }
 
+  /** Returns a whole tensor under another name. */
   public static SlicedTensor whole(String name, Checkpoint.Entry entry) {
     TensorInfo source = entry.info();
     return new SlicedTensor(
@@ -44,6 +57,7 @@ public record SlicedTensor(
   /**
    * Returns what is left of a tensor along one of its dimensions.
    *
+   * @param dimension which, from 0 for the outermost
    * @param kept indices that stay, in ascending order, at least one
    */
   public static SlicedTensor of(Checkpoint.Entry entry, int dimension, List<Integer> kept) {
@@ -66,6 +80,7 @@ public record SlicedTensor(
     return new SlicedTensor(source.name(), entry.shard(), source, shape, rows, runs);
   }
 
+  /** Returns the slice's length in bytes. */
   public long bytes() {
     return rows * rowBytes();
   }
@@ -74,7 +89,11 @@ public record SlicedTensor(
     return runs.getLast().to() + runs.getLast().bytes();
   }
 
-  /** Reads bytes of it, from an offset on. */
+  /**
+   * Reads bytes of the slice until {@code destination} is full.
+   *
+   * @param offset in the slice, in bytes
+   */
   void read(long offset, MemorySegment destination) {
     long row = rowBytes();
     if (row == 0) {
@@ -111,7 +130,12 @@ public record SlicedTensor(
     }
   }
 
-  /** Copies what is left of a row, whose bytes from one on are given, from a byte of that on. */
+  /**
+   * Copies what is left of one row.
+   *
+   * @param row copies bytes of the source's row, from a given one on, to the memory that it gets
+   * @param within where in the slice's row to begin
+   */
   private void copy(ObjLongConsumer<MemorySegment> row, long within, MemorySegment destination) {
     for (int index = at(within); index < runs.size(); index++) {
       Run run = runs.get(index);

@@ -11,6 +11,7 @@ import java.util.Optional;
  * A tensor's entry in a safetensors header. Two files agree on a tensor's name, type, shape and
  * offsets if these are equal.
  *
+ * @param name the tensor's whole name in the file
  * @param dtype the element type as the header spells it, perhaps an unknown one
  * @param shape sizes, outermost first; empty for a scalar
  * @param begin the offset of its first byte in the data section
@@ -31,15 +32,26 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
     return "%s %s".formatted(Printable.of(dtype), shape);
   }
 
+  /**
+   * Returns the number of elements.
+   *
+   * @throws ArithmeticException if it is 2^63 or more
+   */
   public long elements() {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
+  /** Returns the number of bytes. */
   public long bytes() {
     return end - begin;
   }
 
-  /** Returns the bytes of the most whole rows that a buffer holds, or else of a whole buffer. */
+  /**
+   * Returns how many bytes of the tensor to handle at a time: of a matrix the most whole rows that
+   * a buffer holds. Where not even one row fits, or there are no rows, it is the whole buffer.
+   *
+   * @param bufferBytes the buffer's length
+   */
   public long pieceBytes(long bufferBytes) {
     if (!isMatrix() || bytes() == 0) {
       return bufferBytes;

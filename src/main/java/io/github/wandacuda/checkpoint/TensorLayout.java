@@ -16,6 +16,7 @@ import java.util.List;
 final class TensorLayout {
   private TensorLayout() {}
 
+  /** Returns the tensors in the order of their bytes. */
   static List<TensorInfo> ordered(Collection<TensorInfo> tensors) {
     TensorInfo[] ordered = tensors.toArray(new TensorInfo[0]);
     Arrays.sort(
@@ -23,7 +24,13 @@ final class TensorLayout {
     return List.of(ordered);
   }
 
-  /** Checks that offsets agree with shape and type, as far as the format defines the type. */
+  /**
+   * Checks that offsets agree with shape and type, as far as the format defines the type. Of
+   * another type an element must take a bit at least.
+   *
+   * @param file for messages, or null for one in memory
+   * @throws InputException if they don't
+   */
   static void checkSize(Path file, TensorInfo info) {
     if (info.begin() > info.end()) {
       throw ErrorDetails.tensor(file, info.name())
@@ -80,6 +87,8 @@ final class TensorLayout {
   /**
    * Checks that tensors follow each other from the start of the data section to its end.
    *
+   * @param tensors in the order of their bytes
+   * @param dataBytes length of the data section
    * @throws InputException if there is a gap, an overlap or a byte that is no tensor's
    */
   static void checkContiguous(Path file, List<TensorInfo> tensors, long dataBytes) {

@@ -10,6 +10,7 @@ import java.util.regex.Pattern;
 
 /** The names of tensors: how long they may be, and their order. */
 public final class TensorNames {
+  /** How many tensors a file or a model may have; that bounds the memory of their headers. */
   static final int MOST = 1_000_000;
 
   /** Far more than any model needs; bounded since every message, table and report repeats names. */
@@ -35,6 +36,12 @@ public final class TensorNames {
 
   private TensorNames() {}
 
+  /**
+   * Checks a name's length.
+   *
+   * @param file for messages, or null for one in memory
+   * @throws io.github.wandacuda.error.InputException if it is longer than any name needs to be
+   */
   static void requireLength(Path file, String name) {
     if (name.length() > LONGEST) {
       throw ErrorDetails.tensor(file, name)
@@ -44,7 +51,10 @@ public final class TensorNames {
     }
   }
 
-  /** Returns a name in which each number begins with the number of its digits. */
+  /**
+   * Returns a name in which each number begins with the number of its digits, so that longer
+   * numbers come after shorter ones.
+   */
   private static String counted(String name) {
     // Before that a digit, which is ordered among other characters as a number's first one is.
     return NUMBER

@@ -30,7 +30,10 @@ final class WriteQueue {
   private final Executor threads;
   private final Arena arena;
 
-  /** As long as it gets from the start: blocks come back where the heap is full too. */
+  /**
+   * Memory that no block uses. The deque is as long as it gets from the start, so that blocks come
+   * back where the heap is full too.
+   */
   private final Deque<MemorySegment> free = new ArrayDeque<>(MOST + 1);
 
   private final Map<Place, OpenBlock> open = new LinkedHashMap<>(MOST, 0.75f, true);
@@ -40,13 +43,25 @@ final class WriteQueue {
 
   private record Place(BlockWriter file, long start) {}
 
-  /** Makes an empty queue, whose threads are never interrupted: that would close a file. */
+  /**
+   * Makes an empty queue.
+   *
+   * @param threads write the blocks; never interrupted, since that would close a file
+   * @param arena gives the blocks' memory, and must stay open until the threads have ended
+   */
   WriteQueue(Executor threads, Arena arena) {
     this.threads = threads;
     this.arena = arena;
   }
 
-  /** Returns a block to copy into once there is room; throws what an earlier write failed by. */
+  /**
+   * Returns a block for the caller to copy into, once there is room for it.
+   *
+   * @param start of the block in the file, in bytes
+   * @param size of the block in bytes: all of its memory, except at the file's end
+   * @throws IOException if an earlier write to the file has failed
+   * @throws CancelledException if the thread is interrupted while it waits
+   */
   synchronized OpenBlock enter(BlockWriter file, long start, int size) throws IOException {
     Place place = new Place(file, start);
     while (true) {
@@ -67,7 +82,12 @@ final class WriteQueue {
     }
   }
 
-  /** Takes a block back with {@code count} more bytes, and writes it if it is whole. */
+  /**
+   * Takes a block back, and begins to write it if it is whole now.
+   *
+   * @param from where in the block the caller's bytes begin
+   * @param count how many bytes the caller has copied
+   */
   synchronized void leave(OpenBlock block, int from, int count) {
     block.users--;
     block.add(from, count);
@@ -80,6 +100,11 @@ final class WriteQueue {
   /**
    * Writes what is there of a file's blocks between two places, and waits until all that was begun
    * before is written.
+   *
+   * @param from in bytes from the file's start
+   * @param to exclusive
+   * @throws IOException if a write to the file has failed
+   * @throws CancelledException if the thread is interrupted while it waits
    */
   synchronized void flush(BlockWriter file, long from, long to) throws IOException {
     startIdle(file, from, to);
@@ -170,14 +195,20 @@ final class WriteQueue {
     final MemorySegment memory;
     private final int size;
 
-    /** The parts that are there, as the begin and end of each within the block. */
+    /** The parts that are there: where each begins within the block, and where it ends. */
     final NavigableMap<Integer, Integer> runs = new TreeMap<>();
 
     private int filled;
 
+    /** How many threads copy into it now. */
     int users;
 
-    /** Begins a block; at the file's end it is smaller than its memory. */
+    /**
+     * Begins a block.
+     *
+     * @param start in the file, in bytes
+     * @param size in bytes, smaller than its memory at the file's end
+     */
     OpenBlock(BlockWriter file, long start, int size, MemorySegment memory) {
       this.file = file;
       this.start = start;
@@ -185,7 +216,12 @@ final class WriteQueue {
       this.memory = memory;
     }
 
-    /** Notes that {@code count} bytes from {@code from} on are there. */
+    /**
+     * Notes that bytes of the block are there.
+     *
+     * @param from the first of them, within the block
+     * @param count how many
+     */
     void add(int from, int count) {
       int begin = from;
       int end = from + count;

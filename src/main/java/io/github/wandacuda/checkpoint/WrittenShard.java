@@ -18,8 +18,11 @@ import java.util.zip.CRC32C;
 
 /**
  * A shard that an interrupted run has left, complete or not. Which tensors are complete is found
- * out by reading them, so that it doesn't matter what had not reached the device yet. What can't be
- * read is an {@link OutputException}. Safe for use by several threads.
+ * out by reading them, so that it doesn't matter what had not reached the device yet. Safe for use
+ * by several threads.
+ *
+ * @param layout the file whose header it has, and where its tensors are
+ * @param channel open for reading; closed with this
  */
 public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channel)
     implements AutoCloseable {
@@ -27,8 +30,10 @@ public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channe
    * Opens a shard.
    *
    * @param path its path, at which there may be nothing
+   * @param layout the file whose header it must have
    * @return empty if there is no regular file, if it has a second name (hard link), or another
    *     header
+   * @throws OutputException if it can't be read
    */
   public static Optional<WrittenShard> open(Path path, SafetensorsFile layout) {
     if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) || FileIdentity.names(path) > 1) {
@@ -48,7 +53,7 @@ public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channe
     }
   }
 
-  /** Returns whether a file begins as a shard does. */
+  /** Returns whether a file begins as a shard of this layout does; false too if it is shorter. */
   static boolean hasHeader(FileChannel channel, SafetensorsFile layout) throws IOException {
     byte[] header = layout.headerBytes();
     byte[] found = new byte[header.length];
@@ -59,6 +64,7 @@ public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channe
   /**
    * Returns whether a tensor's bytes are complete and have this CRC-32C.
    *
+   * @throws OutputException if they can't be read
    * @throws CancelledException if the thread was interrupted
    */
   public boolean holds(TensorInfo info, int checksum) {
@@ -72,7 +78,11 @@ public record WrittenShard(Path path, SafetensorsFile layout, FileChannel channe
     }
   }
 
-  /** Returns whether the file is as long as the shard is to be. */
+  /**
+   * Returns whether the file is as long as the shard is to be.
+   *
+   * @throws OutputException if that can't be found out
+   */
   public boolean isWhole() {
     try {
       return channel.size() == layout.byteSize();
