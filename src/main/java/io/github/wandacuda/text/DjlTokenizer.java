@@ -36,9 +36,12 @@ import java.util.Set;
  * <p>No other file is read. Truncation and padding that the file asks for are turned off. {@code
  * tokenizer_config.json} is ignored, because by it DJL would change the text and drop special
  * tokens in ways that the original library doesn't.
+ *
+ * @param file the {@code tokenizer.json}, for messages
+ * @param tokenizer holds native memory, freed by {@link #close}
  */
 public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements Tokenizer {
-  /** In bytes, twice the size of the largest vocabularies. */
+  /** The longest file that is read, in bytes: twice the size of the largest vocabularies. */
   private static final int LONGEST = 100_000_000;
 
   private static final String POST_PROCESSOR = "post_processor";
@@ -56,7 +59,10 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
   /**
    * Opens {@code tokenizer.json} of a model directory. Nothing is read from the network.
    *
-   * @throws InputException if the file is missing, unreadable or no tokenizer
+   * @param modelDirectory may be without any other file
+   * @return a tokenizer for the caller to close
+   * @throws InputException if the file is missing, unreadable or no tokenizer, or would make texts
+   *     very much longer, see {@link TextGrowth}
    * @throws BackendUnavailableException if the native library can't be unpacked or loaded
    */
   public static DjlTokenizer open(Path modelDirectory) {
@@ -72,6 +78,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     }
   }
 
+  /** Returns the file's bytes, after what the native library doesn't check was checked. */
   private static byte[] checked(Path file) throws IOException {
     try {
       byte[] json = bytes(file);
@@ -101,6 +108,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     }
   }
 
+  /** Returns what to do where the file is missing. */
   private static String withoutTokenizer(Path file) {
     return Files.exists(file.resolveSibling("tokenizer.model"))
         ? "there is a tokenizer.model alone: let transformers make the other of it"
@@ -240,6 +248,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
       }
     }
 
+    /** Checks that others can't write to the folder that the user has named for the library. */
     private static void requirePrivate() {
       Path folder = Path.of(isGiven(CACHE) ? given(CACHE) : given(OTHER_CACHE));
       try {
@@ -259,6 +268,7 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
       return Files.isWritable(libraries) && PrivateDirectory.isOnlyMine(libraries);
     }
 
+    /** Loads the library from a private folder, which is deleted then. */
     private static void checkInPrivateDirectory() {
       try (PrivateDirectory folder = PrivateDirectory.create("wanda-cuda-tokenizers")) {
         System.setProperty(CACHE, folder.path().toString());
@@ -302,6 +312,10 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
       return !given(name).isEmpty();
     }
 
+    /**
+     * Returns the value of an environment variable, or else of the property of that name; empty if
+     * neither is set.
+     */
     private static String given(String name) {
       String variable = System.getenv(name);
       return variable != null && !variable.isEmpty() ? variable : System.getProperty(name, "");

@@ -27,10 +27,13 @@ import java.util.zip.ZipException;
  * lines don't count.
  *
  * <p>The file may be far larger than memory: only the offset and number of each line are kept, 16
- * bytes a document, and a line is read when its document is asked for. A compressed file is first
- * inflated into a temporary file, which is deleted when this is closed or the process ends.
+ * bytes a document, and a line is read when its document is asked for. So a malformed line that is
+ * never drawn does no harm. A compressed file is first inflated into a temporary file, which is
+ * deleted when this is closed or the process ends.
  *
- * <p>So a malformed line that is never drawn does no harm.
+ * @param file the path as it was given, for messages
+ * @param channel the text, inflated if it was compressed; closed with this
+ * @param index where the lines are
  */
 public record Documents(Path file, FileChannel channel, LineIndex index) implements AutoCloseable {
   private static final int PIECE = 1 << 18;
@@ -43,6 +46,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
    * Opens a file of documents and finds its lines.
    *
    * @param file the file, compressed by gzip if its name ends in {@code .gz}
+   * @return the documents, for the caller to close
    * @throws InputException if the file can't be read, or is compressed and not whole
    * @throws io.github.wandacuda.error.OutputException if the temporary directory has no space for a
    *     compressed file's content
@@ -62,6 +66,7 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     }
   }
 
+  /** Returns the number of documents. */
   public int count() {
     return index.count();
   }
@@ -69,8 +74,9 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
   /**
    * Returns the text of a document. Several threads may ask at once.
    *
-   * @throws InputException if its line isn't UTF-8, isn't one JSON object, or has no string {@code
-   *     text} of whole characters
+   * @param document from 0 to {@link #count} - 1
+   * @throws InputException if its line isn't UTF-8, isn't one JSON object, has no string {@code
+   *     text} of whole characters, or is longer than the heap has room for
    */
   public String text(int document) {
     ErrorDetails where = ErrorDetails.part(file, "line " + index.number(document));
@@ -145,7 +151,10 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
   private static final class Gunzip {
     private static final int PIECE = 1 << 18;
 
-    /** Text shrinks to a third or a tenth; to a thousandth only what is made to fill a disk. */
+    /**
+     * How many times as long as the file its content may be. Text shrinks to a third or a tenth; to
+     * a thousandth only what is made to fill a disk.
+     */
     private static final long MOST_TIMES = 100;
 
     /** Content up to this many bytes is inflated however well it was compressed. */
@@ -247,6 +256,12 @@ public record Documents(Path file, FileChannel channel, LineIndex index) impleme
     private long lineNumber = 1;
     private boolean blankSoFar = true;
 
+    /**
+     * Takes the next piece of the file.
+     *
+     * @param bytes free for other use after the call
+     * @param size how many of them belong to the piece
+     */
     void append(byte[] bytes, int size) {
       int from = 0;
       while (from < size) {

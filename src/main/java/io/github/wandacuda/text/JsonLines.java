@@ -32,7 +32,7 @@ public final class JsonLines {
    * Reads a file's first objects.
    *
    * @param limit the number of objects after which no more are read
-   * @return the objects by their lines' numbers, from 1
+   * @return the objects by their lines' numbers, from 1, in the file's order
    * @throws InputException if it can't be read, or a line isn't one JSON object in UTF-8
    */
   public static SequencedMap<Integer, JsonNode> read(Path file, long limit) {
@@ -58,7 +58,12 @@ public final class JsonLines {
     return objects;
   }
 
-  /** Returns the object that a line is. */
+  /**
+   * Returns the object that a line is.
+   *
+   * @param where the file and the line, for messages
+   * @throws InputException if it isn't one JSON object
+   */
   static JsonNode object(String line, ErrorDetails where) throws IOException {
     try (JsonParser parser = JSON.createParser(line)) {
       parser.nextToken();
@@ -77,7 +82,12 @@ public final class JsonLines {
     }
   }
 
-  /** Returns a token of JSON, or null for the end, in words. */
+  /**
+   * Returns what was found in the place of something else, in words.
+   *
+   * @param token null for the end of the text
+   * @param text the token's own, for one that is shown as it is
+   */
   static String found(JsonToken token, String text) {
     return switch (token) {
       case null -> "the end";

@@ -29,10 +29,16 @@ import java.util.logging.Logger;
 public final class ParquetRows {
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
 
-  /** Bytes of memory for a byte of a file: packed pages grow, and their values become strings. */
+  /**
+   * How many bytes of memory a byte of a file may need: packed pages grow, and their values become
+   * strings.
+   */
   private static final int OF_FILE = 8;
 
-  /** Lets Hardwood load a library of the system, to unpack pages that aren't packed any more. */
+  /**
+   * The property by which Hardwood loads a library of the system to unpack pages. {@link
+   * PlainPages} has unpacked them before.
+   */
   private static final String LIBDEFLATE = "hardwood.uselibdeflate";
 
   /**
@@ -47,8 +53,11 @@ public final class ParquetRows {
    * Reads a file's first rows.
    *
    * @param limit the number of rows after which no more are read
-   * @return an object for each row: numbers, strings, truth values, lists and objects; a date or
-   *     another kind of value as a string
+   * @return an object for each row, in the file's order: numbers, strings, truth values, lists and
+   *     objects; a date or another kind of value as a string
+   * @throws InputException if it can't be read, is no Parquet file, is cut short or broken, or
+   *     needs more memory than the heap has
+   * @throws CancelledException if the thread is interrupted
    */
   public static List<JsonNode> read(Path file, long limit) {
     return InputFile.reading(file, () -> rows(file, limit));

@@ -35,9 +35,10 @@ import shaded.parquet.org.apache.thrift.transport.TIOStreamTransport;
 import shaded.parquet.org.apache.thrift.transport.TTransportException;
 
 /**
- * Makes of a Parquet file one whose pages aren't compressed. Indexes, filters and the like are left
- * out, which nothing that reads all rows needs. The numbers of rows and values in the metadata have
- * to be those of the pages, since Hardwood makes as many rows as the metadata says.
+ * Makes of a Parquet file one whose pages aren't compressed (Apache Parquet's format, {@code
+ * parquet.thrift}). Indexes and filters are left out, which nothing that reads all rows needs. The
+ * numbers of rows and values in the metadata have to be those of the pages, since Hardwood makes as
+ * many rows as the metadata says.
  */
 final class PlainPages {
   private static final byte[] MAGIC = "PAR1".getBytes(StandardCharsets.US_ASCII);
@@ -50,7 +51,7 @@ final class PlainPages {
           CompressionCodec.GZIP,
           CompressionCodec.LZ4_RAW);
 
-  /** Bytes of memory for a value that is read, at least. */
+  /** The memory that a value takes at least once it is read, in bytes. */
   private static final int OF_VALUE = 16;
 
   private final Path file;
@@ -58,9 +59,10 @@ final class PlainPages {
   private final long most;
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
-  /** Values that the pages of the current column hold, and of all columns. */
+  /** Values in the pages of the current column of a row group. */
   private long values;
 
+  /** Values in all pages so far. */
   private long allValues;
 
   private PlainPages(Path file, byte[] bytes, long most) {
@@ -72,9 +74,11 @@ final class PlainPages {
   /**
    * Returns a file with its pages unpacked.
    *
-   * @param most the most bytes that it may become
-   * @throws InputException if it is no Parquet file, cut short, or compressed in a way that isn't
-   *     known here
+   * @param file its path, for messages
+   * @param bytes its content
+   * @param most how many bytes it may become
+   * @throws InputException if it is no Parquet file, is cut short, becomes longer than {@code
+   *     most}, or is compressed in a way that isn't known here
    */
   static byte[] of(Path file, byte[] bytes, long most) {
     try {
@@ -112,7 +116,10 @@ final class PlainPages {
     return out.toByteArray();
   }
 
-  /** Reads a struct, of which no text or list can be longer than the bytes that are left. */
+  /**
+   * Reads a struct. No text or list in it is allowed to be longer than the bytes that are left, so
+   * that a false length doesn't fill the memory.
+   */
   private static <T extends TBase<?, ?>> T read(T struct, ByteArrayInputStream in)
       throws IOException {
     try {
@@ -126,7 +133,12 @@ final class PlainPages {
     }
   }
 
-  /** Returns a part of the metadata that may be missing in Thrift's terms, not in Parquet's. */
+  /**
+   * Returns a part of the metadata.
+   *
+   * @param part null if it is missing, which Thrift allows where Parquet doesn't
+   * @throws IOException if it is
+   */
   private static <T> T present(T part, String name) throws IOException {
     if (part == null) {
       throw new IOException("none of " + name);
@@ -134,7 +146,7 @@ final class PlainPages {
     return part;
   }
 
-  /** Writes the pages of a row group and returns what it is then. */
+  /** Writes the pages of a row group, unpacked, and returns what the metadata says of it then. */
   private RowGroup group(RowGroup group, int footer) throws IOException {
     long rows = group.getNum_rows();
     int begin = out.size();
@@ -152,7 +164,7 @@ final class PlainPages {
     return new RowGroup(chunks, out.size() - begin, rows);
   }
 
-  /** Returns where the metadata begins. */
+  /** Returns where the file's metadata begins, and ends the data. */
   private int footer() throws IOException {
     if (bytes.length < MAGIC.length + TAIL || !isMagic(0)) {
       throw ErrorDetails.file(file)
@@ -173,7 +185,10 @@ final class PlainPages {
     return ByteBuffer.wrap(bytes, at, MAGIC.length).equals(ByteBuffer.wrap(MAGIC));
   }
 
-  /** Writes the pages of a column of a row group and returns what it is then. */
+  /**
+   * Writes the pages of a column of a row group, unpacked, and returns what the metadata says of it
+   * then.
+   */
   private ColumnChunk chunk(ColumnChunk chunk, int footer) throws IOException {
     ColumnMetaData column = present(chunk.getMeta_data(), "a column");
     CompressionCodec codec = column.getCodec();
@@ -220,7 +235,7 @@ final class PlainPages {
     return new ColumnChunk(begin).setMeta_data(plain);
   }
 
-  /** Writes a page, unless it is an index, and returns its type. */
+  /** Writes a page, unpacked, and returns its type. Of an index nothing is written. */
   private PageType page(ByteArrayInputStream pages, CompressionCodec codec) throws IOException {
     PageHeader header = read(new PageHeader(), pages);
     int length = header.getCompressed_page_size();
@@ -279,7 +294,10 @@ final class PlainPages {
         .wrong("at most %s once its pages are unpacked".formatted(limit), "more");
   }
 
-  /** In pages of version 2 the levels stand before the values and are never compressed. */
+  /**
+   * Unpacks a page of version 2, in which the levels stand before the values and are never
+   * compressed.
+   */
   private byte[] unpackVersion2(
       DataPageHeaderV2 header, byte[] packed, CompressionCodec codec, int plainLength)
       throws IOException {
@@ -314,11 +332,13 @@ final class PlainPages {
   }
 
   /**
-   * Unpacks what stands behind the first bytes, which are kept.
+   * Unpacks the compressed part of a page.
    *
-   * @param kept how many bytes at the beginning aren't compressed
-   * @param length bytes of the result
-   * @return at most one byte more than {@code length}
+   * @param packed the page as it is in the file
+   * @param kept how many bytes at its beginning aren't compressed; they stay as they are
+   * @param length of the result with those, in bytes
+   * @return at most one byte more than {@code length}, by which the caller sees that it was false
+   * @throws IOException if the bytes aren't of this codec
    */
   static byte[] plain(CompressionCodec codec, byte[] packed, int kept, int length)
       throws IOException {

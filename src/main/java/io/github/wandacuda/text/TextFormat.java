@@ -4,7 +4,10 @@ import io.github.wandacuda.error.UsageException;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/** What a file of text holds, told by its name's ending: one rule for all that take text. */
+/**
+ * What a file of text holds, told by the ending of its name. Everything that takes text goes by
+ * this one rule.
+ */
 public enum TextFormat {
   /** Lists of token ids. */
   TOKENS,
@@ -18,6 +21,11 @@ public enum TextFormat {
   private static final String NO_TEXT =
       ".*\\.(gz|zst|bz2|xz|lz4|zip|7z|tar|pdf|docx?|odt|epub|arrow|safetensors|gguf|bin|pt|npz)";
 
+  /**
+   * Returns the format of a file by its name; the file needn't be there.
+   *
+   * @throws UsageException if its ending is that of no text, as {@code .zip} or {@code .pdf}
+   */
   public static TextFormat of(Path file) {
     if (endsWith(file, ".json")) {
       return TOKENS;
@@ -37,12 +45,16 @@ public enum TextFormat {
     return TEXT;
   }
 
-  /** Returns whether there may be several texts. */
+  /** Returns whether a file of this format may hold several texts. */
   public boolean hasDocuments() {
     return this == DOCUMENTS || this == PARQUET;
   }
 
-  /** Returns whether a file's name has an ending, in upper or lower case. */
+  /**
+   * Returns whether a file's name has an ending, in upper or lower case.
+   *
+   * @param ending in lower case
+   */
   static boolean endsWith(Path file, String ending) {
     return lowerCase(file).endsWith(ending);
   }

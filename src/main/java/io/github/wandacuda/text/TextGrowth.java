@@ -8,26 +8,35 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How much longer a text becomes by the normalizer or the decoder of a {@code tokenizer.json}. The
- * native library replaces whatever it is told to: a file that puts 100,000 characters in the place
- * of each letter would have it work without end and fill the memory. Real files put one or two
- * characters in the place of one.
+ * Bounds how much longer the normalizer or the decoder of a {@code tokenizer.json} makes a text.
+ * The native library replaces whatever it is told to: a file that puts 100,000 characters in the
+ * place of each letter would have it work without end and fill the memory. Real files put one or
+ * two characters in the place of one.
  */
 final class TextGrowth {
-  /** How many times as long as what it stands for a text may become. */
+  /** How many times as long a text may become as what it replaces. */
   private static final int MOST = 100;
 
-  /** In characters, of what stands for anything. */
+  /** How many characters may stand in the place of anything. */
   private static final int LONGEST = 1000;
 
   private static final int MOST_STEPS = 1000;
 
   private TextGrowth() {}
 
-  /** A step that puts a text in the place of another, or in front of all. */
+  /**
+   * A step that puts a text in the place of another, or in front of all.
+   *
+   * @param type {@code Replace} or {@code Prepend}
+   * @param replaced the characters that are looked for; empty for a regular expression, and for a
+   *     text in front
+   * @param text what is put there
+   */
   private record Step(String type, String replaced, String text) {
     /**
-     * Returns the steps that add text, in their order, those of sequences in the places of these.
+     * Adds the steps that put text in, in their order; a sequence's own steps come in its place.
+     *
+     * @param json a normalizer or decoder
      */
     static void collect(JsonNode json, List<Step> steps) {
       for (String list : List.of("normalizers", "decoders")) {
@@ -43,8 +52,8 @@ final class TextGrowth {
     }
 
     /**
-     * Returns what a text becomes. What a regular expression finds isn't known: it may be each
-     * character by itself.
+     * Returns what a text becomes by this step. What a regular expression finds isn't known: it may
+     * be each character by itself.
      */
     String in(String before) {
       if (type.equals("Prepend")) {
@@ -56,6 +65,11 @@ final class TextGrowth {
       return text.length() > 1 ? text.repeat(before.length()) : before;
     }
 
+    /**
+     * Checks what becomes of this step's text by the steps after it.
+     *
+     * @throws InputException if it is too long
+     */
     void requireBounded(ErrorDetails place, String becomes) {
       if (becomes.length() > Math.min(LONGEST, MOST * Math.max(1, replaced.length()))) {
         throw place.wrong(
@@ -70,6 +84,7 @@ final class TextGrowth {
   /**
    * Checks that no step, with those after it, makes what it replaces very much longer.
    *
+   * @param place the file and the part, for messages
    * @param part the normalizer or decoder
    * @throws InputException if one does, or there are too many
    */

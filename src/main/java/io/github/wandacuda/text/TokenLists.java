@@ -16,7 +16,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** Reads a {@code .json} file that is a list of lists of token ids. */
+/**
+ * Reads a {@code .json} file that is a list of lists of token ids.
+ *
+ * @param file for messages
+ * @param parser stands before what is read next
+ */
 public record TokenLists(Path file, JsonParser parser) {
   private static final JsonFactory JSON = new JsonFactory();
 
@@ -25,6 +30,8 @@ public record TokenLists(Path file, JsonParser parser) {
    *
    * @param limit the number of lists after which ids are no longer read
    * @return at most {@code limit} lists, any of them possibly empty, of ids that aren't negative
+   * @throws InputException if the file can't be read, isn't such a list, or is too large for the
+   *     heap
    */
   public static List<int[]> read(Path file, int limit) {
     return InputFile.reading(file, () -> lists(file, limit, false));
@@ -41,7 +48,10 @@ public record TokenLists(Path file, JsonParser parser) {
     }
   }
 
-  /** Returns whether a file is there and holds lists of token ids. */
+  /**
+   * Returns whether a file is there and holds one list of token ids or more; of the others it
+   * doesn't read the ids.
+   */
   public static boolean areIn(Path file) {
     try {
       return !read(file, 1).isEmpty();
@@ -50,7 +60,12 @@ public record TokenLists(Path file, JsonParser parser) {
     }
   }
 
-  /** Reads at most two lists, as {@link #read} does; the file may also be a single list. */
+  /**
+   * Reads a file that may be a single list of token ids or a list of lists.
+   *
+   * @return at most two lists, so that the caller can tell a second one
+   * @throws InputException as {@link #read} does
+   */
   public static List<int[]> readOne(Path file) {
     return InputFile.reading(file, () -> lists(file, 2, true));
   }
@@ -71,7 +86,7 @@ public record TokenLists(Path file, JsonParser parser) {
     return List.of(ids.build().toArray());
   }
 
-  /** Reads from the first element on. */
+  /** Reads the lists, from the one on that the parser stands at. */
   private List<int[]> rest(int limit) throws IOException {
     List<int[]> lists = new ArrayList<>();
     for (int index = 1; parser.currentToken() != JsonToken.END_ARRAY; index++) {
@@ -130,7 +145,10 @@ public record TokenLists(Path file, JsonParser parser) {
    * Checks that a model can go on with some ids: one or more, all of which it knows, and fewer than
    * it has positions.
    *
-   * @param where what the ids come from, for the message of a failure
+   * @param maximumLength how many positions the model has
+   * @param vocabulary how many ids it has embeddings for, which start at 0
+   * @param where what the ids come from, for messages
+   * @throws InputException if it can't
    */
   public static void requirePrompt(
       int maximumLength, int vocabulary, int[] ids, ErrorDetails where) {
@@ -153,8 +171,10 @@ public record TokenLists(Path file, JsonParser parser) {
   /**
    * Checks that a model knows all ids.
    *
-   * @param vocabulary the number of ids that it has embeddings for, which start at 0
-   * @param where the file that the ids come from, for the message of a failure
+   * @param vocabulary how many ids it has embeddings for, which start at 0
+   * @param ids not negative
+   * @param where the file that the ids come from, for messages
+   * @throws InputException if one isn't below {@code vocabulary}
    */
   public static void requireKnown(int vocabulary, int[] ids, ErrorDetails where) {
     for (int id : ids) {

@@ -10,13 +10,14 @@ public interface Tokenizer extends AutoCloseable {
    * @return ids, not negative; they may lie outside the vocabulary of a model that the tokenizer
    *     doesn't belong to
    * @throws IllegalArgumentException if the text holds half a surrogate pair
+   * @throws io.github.wandacuda.error.InputException if the tokenizer can't encode the text
    */
   default int[] encode(String text) {
     return encode(text, true);
   }
 
   /**
-   * Does what {@link #encode(String)} does, with or without special tokens.
+   * Returns the ids of a text as {@link #encode(String)} does, with or without special tokens.
    *
    * @param special whether the special tokens are added that the tokenizer itself adds; without
    *     them, those that the text spells out are still recognized
@@ -28,10 +29,11 @@ public interface Tokenizer extends AutoCloseable {
    * the text ends with U+FFFD.
    *
    * @param ids not negative; those that the tokenizer doesn't know are left out
+   * @throws io.github.wandacuda.error.InputException if the tokenizer can't decode them
    */
   String decode(int[] ids);
 
-  /** Returns where this tokenizer came from, for messages to the user. */
+  /** Returns the path that the tokenizer was read from, for messages. */
   String source();
 
   /** Frees what the tokenizer holds. No call may be under way or follow. */

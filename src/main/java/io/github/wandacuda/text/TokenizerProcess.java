@@ -72,8 +72,10 @@ public final class TokenizerProcess implements Tokenizer {
   }
 
   /**
-   * Opens {@code tokenizer.json} of a model directory, see {@link DjlTokenizer#open}.
+   * Opens {@code tokenizer.json} of a model directory, see {@link DjlTokenizer#open}, and waits
+   * until the process has read it.
    *
+   * @return a tokenizer whose process runs until the caller closes it, or this JVM ends
    * @throws InputException if the file is missing, unreadable, no tokenizer, or one that the
    *     library breaks down on
    * @throws BackendUnavailableException if the native library can't be loaded or the process can't
@@ -144,6 +146,11 @@ public final class TokenizerProcess implements Tokenizer {
         });
   }
 
+  /**
+   * Asks the process one question at a time.
+   *
+   * @param question writes it and reads the answer
+   */
   private synchronized <T> T ask(InputFile.Reading<T> question) {
     if (closed) {
       throw new IllegalStateException("the tokenizer is closed");
@@ -155,7 +162,12 @@ public final class TokenizerProcess implements Tokenizer {
     }
   }
 
-  /** Returns the length of the next answer. */
+  /**
+   * Sends the question and returns the length of its answer.
+   *
+   * @throws InputException if the answer is that the file or the text is at fault
+   * @throws BackendUnavailableException if it is that there is no library
+   */
   private int answer() throws IOException {
     texts.flush();
     int length = answers.readInt();
@@ -168,6 +180,7 @@ public final class TokenizerProcess implements Tokenizer {
     return length;
   }
 
+  /** Returns the failure of a process that has ended in the middle of a question. */
   private RuntimeException brokenDown(IOException cause) {
     // A terminal sends its signals to both processes, and the other one may end first.
     CancelledException.throwIfInterrupted();

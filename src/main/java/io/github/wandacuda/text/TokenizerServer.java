@@ -19,27 +19,48 @@ import java.nio.file.Path;
  * The program that {@link TokenizerProcess} starts: it tokenizes texts from its standard input
  * until that ends.
  *
- * <p>It first answers {@link #READY} if the tokenizer could be opened. Then each question is a byte
- * that says which, the length of a text in bytes and its UTF-8, or the number of token ids and
- * those. A text is answered by the number of tokens and their ids, ids by a text. If any of this
- * fails, the answer is a number below 0 that says how, and what is wrong, in JSON. Numbers have
- * four bytes, the highest first.
+ * <p>It first answers {@link #READY} if the tokenizer could be opened. Each question is a byte that
+ * says which, and then:
+ *
+ * <ul>
+ *   <li>for {@link #ENCODE} and {@link #ENCODE_PLAINLY}, the length of a text in bytes and its
+ *       UTF-8; the answer is the number of tokens and their ids;
+ *   <li>for {@link #DECODE}, the number of token ids and the ids; the answer is a text, as above.
+ * </ul>
+ *
+ * <p>If any of this fails, the answer is a number below 0 that says how, and what is wrong, in
+ * JSON, as a text. Numbers have four bytes, the highest first.
+ *
+ * @param in the questions
+ * @param out the answers
  */
 record TokenizerServer(DataInputStream in, DataOutputStream out) {
+  /** The tokenizer is open. */
   static final int READY = 0;
+
+  /** The file or the text is at fault. */
   static final int FAILED = -1;
+
+  /** There is no library that could be loaded. */
   static final int UNAVAILABLE = -2;
 
-  /** The questions: a text's tokens with and without special ones, and the text of tokens. */
+  /** Asks for a text's tokens without special ones. */
   static final int ENCODE_PLAINLY = 0;
 
+  /** Asks for a text's tokens with special ones. */
   static final int ENCODE = 1;
+
+  /** Asks for the text of tokens. */
   static final int DECODE = 2;
 
   private static final int BUFFER = 1 << 16;
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** Runs the program, by the pid of the process that started it and the model's directory. */
+  /**
+   * Runs the program until its standard input or the process that started it ends.
+   *
+   * @param args the pid of the process that started it, and the model's directory
+   */
   public static void main(String[] args) throws IOException {
     ParentTie.to(Long.parseLong(args[0]));
     PrintStream answers = System.out;
@@ -104,7 +125,11 @@ record TokenizerServer(DataInputStream in, DataOutputStream out) {
     out.write(bytes.array());
   }
 
-  /** Reads token ids, of which the number is known. */
+  /**
+   * Reads token ids.
+   *
+   * @param count how many, which was read before
+   */
   static int[] ids(DataInputStream in, int count) throws IOException {
     byte[] bytes = new byte[Math.multiplyExact(count, Integer.BYTES)];
     in.readFully(bytes);
@@ -113,7 +138,9 @@ record TokenizerServer(DataInputStream in, DataOutputStream out) {
     return ids;
   }
 
-  /** Reads what the program says that a failure is about. */
+  /**
+   * Reads what the program says that a failure is about, behind the number that says how it failed.
+   */
   static ErrorDetails failure(DataInputStream answers) throws IOException {
     return JSON.readValue(answers.readNBytes(answers.readInt()), ErrorDetails.class);
   }

@@ -21,7 +21,12 @@ public final class Utf8 {
 
   private Utf8() {}
 
-  /** Returns the whole file as one string, a byte order mark included. */
+  /**
+   * Returns the whole file as one string, a byte order mark included.
+   *
+   * @throws io.github.wandacuda.error.InputException if it can't be read, isn't UTF-8, or is longer
+   *     than the heap has room for
+   */
   public static String read(Path file) {
     return InputFile.reading(file, () -> text(file));
   }
@@ -36,7 +41,12 @@ public final class Utf8 {
     return decode(InputFile.bytes(file), ErrorDetails.file(file));
   }
 
-  /** Returns the string that bytes hold; messages say {@code where} these stand. */
+  /**
+   * Returns the string that bytes hold.
+   *
+   * @param where the file, or the file and the line, for messages
+   * @throws io.github.wandacuda.error.InputException if they aren't UTF-8
+   */
   static String decode(byte[] bytes, ErrorDetails where) {
     CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
     ByteBuffer in = ByteBuffer.wrap(bytes);
