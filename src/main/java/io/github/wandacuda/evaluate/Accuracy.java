@@ -10,7 +10,11 @@ import java.util.List;
  *     documents; NaN for a single one
  */
 public record Accuracy(double mean, double standardError) {
-  /** Returns the accuracy of documents, each answered rightly or not. */
+  /**
+   * Returns the accuracy of documents.
+   *
+   * @param right whether each was answered rightly; at least one
+   */
   static Accuracy of(List<Boolean> right) {
     int count = right.size();
     double mean = right.stream().filter(Boolean::booleanValue).count() / (double) count;

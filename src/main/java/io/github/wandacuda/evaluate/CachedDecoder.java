@@ -23,10 +23,10 @@ public final class CachedDecoder implements AutoCloseable {
   private final List<Block> blocks = new ArrayList<>();
   private final KeyValueCache cache;
 
-  /** The tokens that have been run, and maybe some that were forgotten. */
+  /** The tokens that have been run, and perhaps some behind them that were forgotten. */
   private int[] sequence = {};
 
-  /** The length of the sequence when the keys were rotated that are kept. */
+  /** How long the sequence was when the keys that are kept were rotated. */
   private int rotated;
 
   /**
@@ -34,6 +34,7 @@ public final class CachedDecoder implements AutoCloseable {
    *
    * @param decoder stays open until this is closed; best one whose weights are resident
    * @param capacity tokens of the sequence at most, 1 or more
+   * @throws CancelledException if the thread is interrupted
    */
   public CachedDecoder(Decoder decoder, int capacity) {
     this.decoder = decoder;
@@ -49,12 +50,17 @@ public final class CachedDecoder implements AutoCloseable {
     }
   }
 
-  /** Returns the tokens that have been run. */
+  /** Returns how many tokens have been run and not forgotten. */
   public int length() {
     return cache.length();
   }
 
-  /** Forgets all tokens from token {@code count} on. */
+  /**
+   * Forgets all tokens but the first ones. Layers that keep no more than a state of the tokens
+   * before can't go back: then those that stay are run once more.
+   *
+   * @param count how many stay, at most {@link #length}
+   */
   public void truncate(int count) {
     if (cache.truncate(count) < count) {
       var unused = next(Arrays.copyOf(sequence, count));
@@ -66,8 +72,9 @@ public final class CachedDecoder implements AutoCloseable {
    * another one at the new length, since no key that was kept is right then.
    *
    * @param tokens one or more ids below the vocabulary
-   * @return the logits of what follows the last one
+   * @return the logits of what follows the last one, one for each token of the vocabulary
    * @throws InputException if one of them isn't finite
+   * @throws CancelledException if the thread is interrupted
    */
   public float[] next(int... tokens) {
     int past = cache.length();

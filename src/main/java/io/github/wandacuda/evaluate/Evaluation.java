@@ -25,18 +25,23 @@ import java.util.stream.Stream;
  * Tasks as requests of a model's tokens, which can be scored by any decoder that has the same
  * tokenizer: a model before and after it was pruned.
  *
- * @param requests the token ids of each, what is read and then what is scored
- * @param places where each stands, for messages
+ * @param tasks without the files that they were read from
+ * @param requests of all documents' answers in their order: the token ids that are read, and those
+ *     that are scored
+ * @param places where each request stands, for messages
  */
 public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<String> places)
     implements Serializable {
   /**
    * Tokenizes tasks.
    *
+   * @param model whose vocabulary, positions and special tokens count
+   * @param tokenizer the model's own; it isn't used after the call
    * @param bos whether special tokens are added as the tokenizer does it; without them, an empty
    *     context is EOS
    * @throws InputException if a request is longer than the model's positions allow, or has an empty
    *     context where the model has no token to stand for it
+   * @throws CancelledException if the thread is interrupted
    */
   public static Evaluation of(
       List<Task> tasks, ModelDirectory model, Tokenizer tokenizer, boolean bos) {
@@ -66,7 +71,10 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
     }
   }
 
-  /** Returns a digest of all requests and what is right, in hexadecimal. */
+  /**
+   * Returns a digest of all requests' tokens and of which answers are right, in hexadecimal: equal
+   * ones mean that two runs asked the same.
+   */
   public String sha256() {
     int[] right =
         tasks.stream()
@@ -86,25 +94,45 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
             .toArray(int[][]::new));
   }
 
-  /** Returns how many bytes of memory the hidden states take, those of a batch on a device too. */
+  /**
+   * Returns how many bytes of memory the hidden states of {@link #run} take at most, those of a
+   * batch on a device included.
+   *
+   * @param hiddenSize elements of a token's state
+   */
   public long stateBytes(int hiddenSize) {
     long tokens = requests.stream().mapToLong(request -> request.input().length).sum();
     return 2 * Math.min(tokens, LogLikelihoods.chunkTokens(hiddenSize)) * hiddenSize * Float.BYTES;
   }
 
+  /**
+   * Runs all requests through a decoder and scores the tasks. It opens each block of the decoder by
+   * itself.
+   *
+   * @param progress told after each block how many inputs are through, as a share of the work
+   * @return a score for each task, in the order of {@link #tasks}
+   * @throws InputException if a log-likelihood isn't finite
+   */
   public List<TaskScore> run(Decoder decoder, Progress progress) {
     return scores(new LogLikelihoods(decoder).of(requests, places, progress));
   }
 
   /**
-   * Begins to run all requests through a decoder whose blocks another opens, since it changes them;
-   * the caller closes the pass before the decoder.
+   * Begins to run all requests through a decoder. The caller opens the blocks, since it changes
+   * them, hands each to {@link ForwardPass#advance}, and asks {@link #scores(ForwardPass)} after
+   * the last one.
+   *
+   * @return a pass for the caller to close, before the decoder
    */
   public ForwardPass pass(Decoder decoder) {
     return new ForwardPass(decoder, inputs());
   }
 
-  /** Scores the tasks, after the last block. */
+  /**
+   * Scores the tasks from a pass that has gone through the last block.
+   *
+   * @throws InputException if a log-likelihood isn't finite
+   */
   public List<TaskScore> scores(ForwardPass pass) {
     double[] scores = new double[requests.size()];
     pass.score(scores);
@@ -112,7 +140,8 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
   }
 
   /**
-   * Returns the tokens of all requests' inputs, of equal ones once, which a {@link #pass} holds.
+   * Returns how many tokens a {@link #pass} holds states of: those of all requests' inputs, equal
+   * inputs counted once.
    */
   public long inputTokens() {
     return ForwardPass.Input.tokens(inputs());
@@ -122,7 +151,11 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
     return ForwardPass.Input.of(requests, places);
   }
 
-  /** Returns each task's score, from the log-likelihoods of all requests in their order. */
+  /**
+   * Returns each task's score.
+   *
+   * @param scores the log-likelihoods of all requests in their order, in nats
+   */
   List<TaskScore> scores(double[] scores) {
     List<TaskScore> results = new ArrayList<>();
     int at = 0;
@@ -144,9 +177,9 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
    * border.
    *
    * @param special whether the tokenizer's special tokens are added, such as BOS
-   * @param prefix the token that stands for an empty context
-   * @param last the tokens of the last context by its text: answers of a question mostly have the
-   *     same, which needs to be tokenized but once
+   * @param prefix the token that stands for an empty context; -1 if there is none
+   * @param last the last context and its tokens: a question's answers mostly have the same context,
+   *     which is then tokenized only once
    */
   private record RequestEncoder(
       Tokenizer tokenizer,
@@ -155,7 +188,8 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
       DecoderShape shape,
       Map<String, int[]> last) {
     /**
-     * Encodes a request.
+     * Encodes a request. Of a context that is too long for the model's positions the beginning is
+     * left out.
      *
      * @param place where it stands, for messages
      * @throws InputException if the continuation has no token of its own or more than the model has
@@ -200,7 +234,10 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
       }
     }
 
-    /** Leaves out the beginning of what is too long. */
+    /**
+     * Joins context and continuation, and leaves out the beginning of what is longer than the
+     * model's positions.
+     */
     private TokenRequest cut(String place, int[] before, int[] after) {
       int[] all = Arrays.copyOf(before, before.length + after.length);
       System.arraycopy(after, 0, all, before.length, after.length);
@@ -218,7 +255,7 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
    * whose answers have one token each, share their forward pass. Inputs run longest first, in
    * chunks that fit into memory.
    *
-   * @param chunkTokens from so many on a chunk takes no more inputs
+   * @param chunkTokens how many tokens a chunk has at most, unless one input alone has more
    */
   record LogLikelihoods(Decoder decoder, long chunkTokens) {
     /** Bytes of the hidden states of a chunk, which are held twice. */
@@ -228,7 +265,11 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
       this(decoder, chunkTokens(decoder.hiddenSize()));
     }
 
-    /** Returns how many tokens run through the blocks together. */
+    /**
+     * Returns how many tokens run through the blocks together.
+     *
+     * @param hiddenSize elements of a token's state
+     */
     static long chunkTokens(int hiddenSize) {
       return Math.max(
           DecoderDescription.BATCH_TOKENS, CHUNK_BYTES / ((long) hiddenSize * Float.BYTES));
@@ -238,7 +279,9 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
      * Scores requests.
      *
      * @param places where each stands, for messages
+     * @param progress told after each block how many inputs are through
      * @return the log-likelihood of each request's targets, in nats
+     * @throws InputException if one isn't finite
      */
     double[] of(List<TokenRequest> requests, List<String> places, Progress progress) {
       List<ForwardPass.Input> inputs = ForwardPass.Input.of(requests, places);
@@ -270,7 +313,7 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
       return scores;
     }
 
-    /** Returns where the chunk ends that begins with an input. */
+    /** Returns where the chunk that begins with an input ends, exclusive. */
     private int end(List<ForwardPass.Input> inputs, int from) {
       int end = from + 1;
       long tokens = inputs.get(from).tokens().length;

@@ -23,6 +23,12 @@ public final class ForwardPass implements AutoCloseable {
   private final Decoder decoder;
   private final List<Group> groups = new ArrayList<>();
 
+  /**
+   * Embeds the inputs.
+   *
+   * @param decoder stays open until this is closed
+   * @param inputs longest first, as {@link Input#of} returns them
+   */
   ForwardPass(Decoder decoder, List<Input> inputs) {
     this.decoder = decoder;
     Map<Integer, List<Input>> byLength = new LinkedHashMap<>();
@@ -40,9 +46,10 @@ public final class ForwardPass implements AutoCloseable {
   /**
    * An input and the tokens that are scored after it.
    *
-   * @param requests the indices of the requests that it is of
-   * @param targets what to score: for each request the tokens of which the last one follows the
-   *     input
+   * @param tokens the ids that the model reads
+   * @param requests the numbers of the requests that it is the input of
+   * @param targets what to score: for each of those requests the tokens of which the last one
+   *     follows the input
    * @param place where the first of its requests stands, for messages
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared
@@ -51,7 +58,8 @@ public final class ForwardPass implements AutoCloseable {
      * Returns the inputs of requests, longest first. Requests whose inputs are equal, as those of a
      * question whose answers have one token each, share one.
      *
-     * @param places where each request stands
+     * @param all the requests, by whose numbers an input names them
+     * @param places where each request stands, for messages
      */
     static List<Input> of(List<TokenRequest> all, List<String> places) {
       Map<IntBuffer, List<Integer>> byInput = new LinkedHashMap<>();
@@ -72,16 +80,27 @@ public final class ForwardPass implements AutoCloseable {
           .toList();
     }
 
+    /** Returns how many tokens inputs have together. */
     static long tokens(List<Input> inputs) {
       return inputs.stream().mapToLong(input -> input.tokens.length).sum();
     }
   }
 
+  /**
+   * Runs all inputs through the next block.
+   *
+   * @param block the decoder's next one, open; it may have been changed
+   */
   public void advance(Block block) {
     groups.forEach(group -> group.run.advance(block));
   }
 
-  /** Sets each request's log-likelihood of its targets, in nats, after the last block. */
+  /**
+   * Computes each request's log-likelihood, after the last block.
+   *
+   * @param scores takes them by the requests' numbers, in nats
+   * @throws io.github.wandacuda.error.InputException if one isn't finite
+   */
   void score(double[] scores) {
     for (Group group : groups) {
       for (int at = 0; at < group.inputs.size(); at++) {

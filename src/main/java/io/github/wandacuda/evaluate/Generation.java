@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
  * @param tokens the new ids, the end token not among them
  * @param promptSeconds to run the prompt and choose the first token
  * @param decodeSeconds to run new tokens and choose the next ones
+ * @param steps how many new tokens were run for that
  */
 public record Generation(
     List<Integer> tokens, double promptSeconds, double decodeSeconds, int steps) {
@@ -21,6 +22,11 @@ public record Generation(
    *
    * @param decoder has room for the prompt and {@code limit - 1} tokens more
    * @param prompt one or more ids
+   * @param limit how many tokens are generated at most, 0 or more
+   * @param sampler chooses each by the logits
+   * @param ends ids that end the text
+   * @param listener told each new token at once, the end token not
+   * @throws io.github.wandacuda.error.InputException if a logit isn't finite
    */
   public static Generation run(
       CachedDecoder decoder,

@@ -73,7 +73,7 @@ final class Mmlu {
   /**
    * Reads the task.
    *
-   * @param limit the first so many documents of each subject are taken
+   * @param limit how many documents of each subject are taken: the first ones
    * @throws InputException if files are missing or broken, or a subject has fewer than five
    *     questions in {@code dev}
    */
@@ -98,6 +98,7 @@ final class Mmlu {
     return new Task(NAME, false, documents, read, warning);
   }
 
+  /** Returns a split's first rows of each subject. */
   private SortedMap<String, List<TaskRow>> bySubject(String split, long limit) {
     List<Path> found = files.all(NAME, split);
     // One folder has all subjects once more, and what is in it is enough.
@@ -125,6 +126,11 @@ final class Mmlu {
     return subject;
   }
 
+  /**
+   * Returns what stands before each question of a subject: five others with their answers.
+   *
+   * @param first of the subject's questions, for messages
+   */
   private static String before(String subject, List<TaskRow> examples, TaskRow first) {
     if (examples.size() < SHOTS) {
       throw ErrorDetails.part(first.file(), "subject " + subject)

@@ -16,8 +16,8 @@ import java.util.Set;
 /**
  * Calibration samples that a model writes itself at temperature 1 (Williams et al., arXiv
  * 2410.17170). Each begins with the token by which the model's config says that texts begin; where
- * it names none, with one that is drawn, all being equally likely. Behind a token that ends a text
- * another text begins.
+ * it names none, with one that is drawn, all being equally likely. After a token that ends a text,
+ * another text begins in the same way.
  */
 public final class OwnSamples {
   private final OptionalInt begin;
@@ -44,8 +44,14 @@ public final class OwnSamples {
   /**
    * Writes samples, one after the other; the first ones are the same however many follow.
    *
-   * @param operations what the model is run by, whose bits decide what is drawn
+   * @param operations what the model is run by; their rounding decides what is drawn
+   * @param count of samples
+   * @param length of each, in tokens
+   * @param seed of all draws
+   * @param progress told after each sample
    * @return the ids [count][length]
+   * @throws io.github.wandacuda.error.InputException if a logit isn't finite, or the model begins
+   *     texts with a token outside its vocabulary
    */
   public static int[][] write(
       ModelDirectory model,

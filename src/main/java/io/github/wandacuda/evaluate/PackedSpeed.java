@@ -27,8 +27,8 @@ import java.util.function.DoubleSupplier;
  * How fast tokens go through a packed model's blocks, with its weights as they are and unpacked.
  * Which is faster depends on how much a core computes while a byte comes from memory: packed
  * weights were 1.38 times as fast on a Xeon and 0.70 times on a Zen 5. So a few tokens are run
- * through the model's first blocks, in both ways in turns: by a product alone unpacked weights once
- * seemed 3.79 times as fast.
+ * through the model's first blocks, in both ways in turns. To time a product alone misleads: by
+ * that, unpacked weights once seemed 3.79 times as fast.
  *
  * @param packedSeconds the fastest token through the blocks with packed weights
  * @param denseSeconds with the same weights unpacked
@@ -37,24 +37,35 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
   /** The unpacked weights of the blocks that are tried, at least: more than most caches hold. */
   private static final long TRIED_BYTES = 128L << 20;
 
-  /** Weights by which code is compiled first: until then it takes hundreds of times as long. */
+  /**
+   * How many weights the products have by which code is compiled before it is measured. Until it is
+   * compiled it takes hundreds of times as long.
+   */
   private static final int FEW_WEIGHTS = 1 << 17;
 
-  /** Rounds after which code that got no faster is taken to be compiled, on a busy machine too. */
+  /**
+   * How many rounds without a faster one it takes until code counts as compiled, on a busy machine
+   * too.
+   */
   private static final int COMPILED_ROUNDS = 500;
 
-  /** Tokens without a faster one after which blocks count as measured. */
+  /** How many tokens without a faster one it takes until blocks count as measured. */
   private static final int ROUNDS = 20;
 
   private static final long MOST_NANOS = 10_000_000_000L;
+
+  /** A round counts as faster if it takes less than this share of the fastest so far. */
   private static final double FASTER = 0.8;
+
   private static final int CAPACITY = 64;
   private static final long ALIGNMENT = 64;
   private static final double NANOS = 1e9;
 
   /**
-   * Measures for some twenty tokens, and ten seconds at most besides as many for compiling.
+   * Measures with some twenty tokens. That takes ten seconds at most, and ten before for compiling.
    *
+   * @param model packed or not
+   * @param operations multiply the weights
    * @return nothing if no weight is packed that the operations multiply as it is
    */
   public static Optional<PackedSpeed> measure(ModelDirectory model, Operations operations) {
@@ -109,7 +120,13 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
     }
   }
 
-  /** Measures both in turns until neither got much faster for so many rounds. */
+  /**
+   * Measures both in turns until neither got much faster for a number of rounds, or ten seconds are
+   * over.
+   *
+   * @param packed runs once and returns the seconds
+   * @param dense the same with unpacked weights
+   */
   private static PackedSpeed fastest(DoubleSupplier packed, DoubleSupplier dense, int rounds) {
     long end = System.nanoTime() + MOST_NANOS;
     PackedSpeed speed = new PackedSpeed(Double.MAX_VALUE / 2, Double.MAX_VALUE / 2);
@@ -126,7 +143,10 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
     return speed;
   }
 
-  /** Takes the result from the device, since work there may go on after the call. */
+  /**
+   * Returns how long a product takes. That includes taking the result from the device, since work
+   * there may go on after the call.
+   */
   private static double seconds(
       Operations operations, Tensor x, Weight weight, Tensor out, MemorySegment result) {
     long began = System.nanoTime();
@@ -135,7 +155,7 @@ public record PackedSpeed(double packedSeconds, double denseSeconds) {
     return (System.nanoTime() - began) / NANOS;
   }
 
-  /** Returns whether the weights are better unpacked, where there is memory for that. */
+  /** Returns whether unpacked weights are the faster ones. */
   public boolean isBetterUnpacked() {
     return packedSeconds > denseSeconds;
   }

@@ -30,7 +30,10 @@ final class PythonText {
     return text.substring(start);
   }
 
-  /** Returns where the white space at the text's end begins: {@code len(str.rstrip())}. */
+  /**
+   * Returns where the white space at the text's end begins, in UTF-16 units: the length of {@code
+   * str.rstrip()}.
+   */
   public static int endWithoutSpace(String text) {
     int end = text.length();
     while (end > 0 && isSpace(text.charAt(end - 1))) {

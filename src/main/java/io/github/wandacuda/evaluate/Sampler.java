@@ -17,7 +17,11 @@ public interface Sampler {
         return best;
       };
 
-  /** Returns a token by logits, one for each, finite. */
+  /**
+   * Returns the next token's id.
+   *
+   * @param logits one for each token of the vocabulary, finite
+   */
   int choose(float[] logits);
 
   /**
@@ -25,8 +29,10 @@ public interface Sampler {
    *
    * @param temperature 0 for the most probable token, or what logits are divided by
    * @param topP the probability that the tokens drawn from have together, from above 0 to 1
-   * @param seed of the draws
-   * @throws io.github.wandacuda.error.UsageException for other numbers
+   * @param seed of the draws; without effect at temperature 0
+   * @return one that draws in sequence, so not for several threads
+   * @throws io.github.wandacuda.error.UsageException if the temperature is negative or not finite,
+   *     or {@code topP} is out of its range
    */
   static Sampler of(double temperature, double topP, long seed) {
     if (!(temperature >= 0) || Double.isInfinite(temperature)) {
@@ -70,7 +76,10 @@ public interface Sampler {
       return id(order[at]);
     }
 
-    /** Returns ids in the lower halves, the most probable first. */
+    /**
+     * Returns the ids, the most probable first, in the lower halves of the elements; of equal ones
+     * the lower id comes first.
+     */
     private static long[] ordered(float[] logits) {
       long[] order = new long[logits.length];
       for (int id = 0; id < order.length; id++) {

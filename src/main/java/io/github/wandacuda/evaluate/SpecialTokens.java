@@ -27,6 +27,7 @@ public final class SpecialTokens {
    * Finds the token that stands for an empty context, BOS if the model has one, else EOS: by {@code
    * tokenizer_config.json}, or, if that names none, by {@code config.json}.
    *
+   * @param bos whether BOS may be taken
    * @return its id; -1 if the model has neither, so that no context may be empty
    */
   static int prefix(ModelDirectory model, Tokenizer tokenizer, boolean bos) {
@@ -41,7 +42,7 @@ public final class SpecialTokens {
     return configured(model.config(), kinds).orElse(-1);
   }
 
-  /** Returns the token by which texts begin, if {@code config.json} names one. */
+  /** Returns the token by which texts begin (BOS), or nothing if {@code config.json} names none. */
   public static OptionalInt begin(ModelConfig config) {
     return configured(config, List.of("bos"));
   }
@@ -55,7 +56,12 @@ public final class SpecialTokens {
         .findFirst();
   }
 
-  /** Returns the token that ends a document, EOS. */
+  /**
+   * Returns the token that ends a document, EOS.
+   *
+   * @throws InputException if neither {@code tokenizer_config.json} nor {@code config.json} names
+   *     one
+   */
   public static int end(ModelDirectory model, Tokenizer tokenizer) {
     int end = prefix(model, tokenizer, false);
     if (end < 0) {
@@ -73,7 +79,10 @@ public final class SpecialTokens {
     }
   }
 
-  /** Returns the id of a token that is given as a string or an object. */
+  /**
+   * Returns the id of a token that is given as a string, or as an object with that as {@code
+   * content}; nothing if it isn't one token.
+   */
   private static OptionalInt named(Tokenizer tokenizer, JsonNode token) {
     JsonNode text = token.isObject() ? token.path("content") : token;
     if (!text.isTextual() || text.textValue().isEmpty()) {

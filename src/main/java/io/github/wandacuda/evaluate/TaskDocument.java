@@ -21,6 +21,7 @@ record TaskDocument(String place, List<Choice> choices, int gold, String group)
    * An answer whose log-likelihood is asked for.
    *
    * @param context the text before it
+   * @param continuation the text that is scored, not empty
    * @param length characters of the answer, by which its score is divided for the normalized
    *     accuracy
    */

@@ -10,16 +10,26 @@ import java.util.OptionalDouble;
 /**
  * How a model did on a task, in numbers.
  *
+ * @param documents how many were asked
  * @param accuracy of the answers with the highest log-likelihood
  * @param normalized of those with the highest one by character; null where the task has none
  */
 public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized) {
-  /** Counts documents, answered rightly or not; {@code normalized} by character, or null. */
+  /**
+   * Counts documents.
+   *
+   * @param right whether each was answered rightly; at least one
+   * @param normalized the same by character, or null where the task has no such accuracy
+   */
   static TaskFigures of(List<Boolean> right, List<Boolean> normalized) {
     return new TaskFigures(
         right.size(), Accuracy.of(right), normalized == null ? null : Accuracy.of(normalized));
   }
 
+  /**
+   * Returns the object that results and records have in JSON: the accuracies with their standard
+   * errors, and the number of documents.
+   */
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
     put(object, "accuracy", accuracy);
@@ -28,7 +38,11 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
     return object;
   }
 
-  /** Adds an accuracy and its standard error, each null if there is none. */
+  /**
+   * Adds an accuracy and, by the name with {@code _stderr} behind it, its standard error.
+   *
+   * @param accuracy null for none, which adds null for both; an error that isn't finite is null too
+   */
   public static void put(Map<String, Object> object, String name, Accuracy accuracy) {
     object.put(name, accuracy == null ? null : accuracy.mean());
     boolean known = accuracy != null && Double.isFinite(accuracy.standardError());
@@ -40,6 +54,7 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
     return tasks.stream().mapToDouble(task -> task.accuracy().mean()).average();
   }
 
+  /** Reads what {@link #toJson} wrote. */
   public static TaskFigures of(JsonNode object) {
     return new TaskFigures(
         object.path("documents").asInt(),

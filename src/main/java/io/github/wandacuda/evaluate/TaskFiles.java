@@ -23,9 +23,12 @@ import java.util.stream.StreamSupport;
 /**
  * Finds the files of tasks below a folder, by the names that they have on the Hugging Face hub, in
  * its cache and as JSON lines, however deep they were put.
+ *
+ * @param data the folder
+ * @param all its files, those in fewer folders first, then by their paths
  */
 record TaskFiles(Path data, List<Path> all) {
-  /** The hub's cache has six folders above a file. */
+  /** How many levels of folders are searched; the hub's cache has six above a file. */
   private static final int DEEPEST = 8;
 
   private static final Pattern SHARD = Pattern.compile("(.+)-(\\d{5})-of-(\\d{5})\\.parquet");
@@ -33,6 +36,7 @@ record TaskFiles(Path data, List<Path> all) {
   /**
    * Where a task's files usually lie.
    *
+   * @param origin the dataset on the hub, for messages
    * @param split the split of which documents are taken
    * @param folders names of a folder above the files, in small letters, the best one first
    * @param without names of folders whose files are others
@@ -45,6 +49,11 @@ record TaskFiles(Path data, List<Path> all) {
       List<String> without,
       List<String> lines) {}
 
+  /**
+   * Lists a folder. What can't be read in it is passed over.
+   *
+   * @throws InputException if it isn't there or is a file
+   */
   static TaskFiles below(Path data) {
     if (!Files.isDirectory(data)) {
       throw ErrorDetails.file(data)
@@ -75,7 +84,14 @@ record TaskFiles(Path data, List<Path> all) {
     return new TaskFiles(data, files);
   }
 
-  /** Returns a split's files: shards in order or JSON lines; what is missing comes with a hint. */
+  /**
+   * Returns the files of a task's split: shards in their order, or one file of JSON lines.
+   *
+   * @param task its name, by which a file may be called too
+   * @return at least one
+   * @throws InputException if there are none, or a shard is missing; the message says where they
+   *     come from
+   */
   List<Path> of(String task, Usual usual) {
     for (String folder : usual.folders()) {
       List<Path> inFolder =
@@ -107,7 +123,12 @@ record TaskFiles(Path data, List<Path> all) {
         .toList();
   }
 
-  /** Returns all files of a split below a folder in small letters, in all configurations. */
+  /**
+   * Returns all files of a split, those of all configurations of a dataset.
+   *
+   * @param folder the name of a folder above them, in small letters
+   * @return perhaps none
+   */
   List<Path> all(String folder, String split) {
     return all.stream()
         .filter(file -> isIn(file, Set.of(folder)))
@@ -115,6 +136,10 @@ record TaskFiles(Path data, List<Path> all) {
         .toList();
   }
 
+  /**
+   * Returns the failure of a task without files, which says how they are called and where they come
+   * from.
+   */
   InputException missing(String task, Usual usual) {
     return ErrorDetails.part(data, "task " + task)
         .hint("it comes from the dataset %s on the Hugging Face hub".formatted(usual.origin()))
@@ -129,7 +154,8 @@ record TaskFiles(Path data, List<Path> all) {
   }
 
   /**
-   * Returns the name of the folder of a file's configuration: the one above it, or above its split.
+   * Returns the name of a file's configuration of a dataset, which is that of the folder above it,
+   * or above its split's folder.
    */
   static String configuration(Path file) {
     Path folder = file.toAbsolutePath().getParent();

@@ -10,9 +10,11 @@ import java.util.stream.IntStream;
 /**
  * How a model did on a task.
  *
+ * @param task its name
+ * @param figures of all documents
  * @param logLikelihoods by document and answer, in nats
  * @param subjects how it did on a part, by its name; empty for a task without parts
- * @param groups the same of groups of parts
+ * @param groups how it did on groups of parts, such as MMLU's {@code stem}; empty for other tasks
  */
 public record TaskScore(
     String task,
@@ -20,7 +22,11 @@ public record TaskScore(
     List<List<Double>> logLikelihoods,
     SortedMap<String, TaskFigures> subjects,
     SortedMap<String, TaskFigures> groups) {
-  /** Scores a task by the log-likelihoods of its documents' answers. */
+  /**
+   * Scores a task.
+   *
+   * @param logLikelihoods of its documents' answers, in their order, in nats
+   */
   static TaskScore of(Task task, List<List<Double>> logLikelihoods) {
     List<Boolean> right = new ArrayList<>();
     List<Boolean> rightByLength = new ArrayList<>();
@@ -55,6 +61,11 @@ public record TaskScore(
     return highest;
   }
 
+  /**
+   * Returns the figures of a task's parts.
+   *
+   * @param name gives the part that a document belongs to; empty for none
+   */
   private static SortedMap<String, TaskFigures> parts(
       Task task, List<Boolean> right, Function<TaskDocument, String> name) {
     SortedMap<String, List<Boolean>> byName = new TreeMap<>();

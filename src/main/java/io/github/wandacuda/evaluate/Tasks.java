@@ -21,14 +21,17 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** Reads the tasks of a list of names. */
+/**
+ * Reads tasks by their names: the tasks of pruning papers from their datasets' files, others from
+ * files of written-out requests.
+ */
 public final class Tasks {
-  /** Of files that are tasks themselves. */
+  /** By this ending a name is that of a file of requests. */
   private static final String ENDING = ".jsonl";
 
   private Tasks() {}
 
-  /** Returns the names of all tasks, apart from files. */
+  /** Returns the names of the tasks that are known, in the order in which help lists them. */
   public static List<String> names() {
     return Stream.concat(
             Arrays.stream(BuiltInTask.values()).map(BuiltInTask::taskName), Stream.of(Mmlu.NAME))
@@ -36,12 +39,13 @@ public final class Tasks {
   }
 
   /**
-   * Checks a list before files are read.
+   * Checks a list of tasks before files are read.
    *
    * @param list names of tasks and paths of {@code .jsonl} files, between commas
    * @param data whether a folder of the tasks' files is given
-   * @return the names and paths
+   * @return the names and paths, in their order
    * @throws UsageException if a name isn't known, occurs twice or needs a folder
+   * @throws InputException if a file is there and can't be read
    */
   public static List<String> parse(String list, boolean data) {
     Set<String> names = new LinkedHashSet<>();
@@ -71,9 +75,12 @@ public final class Tasks {
   /**
    * Reads tasks.
    *
+   * @param names what {@link #parse} has returned
    * @param data the folder of the tasks' files, or null if all are files
-   * @param limit the first so many documents of each task are taken; of each subject in MMLU
+   * @param limit how many documents of each task are taken, of each subject in MMLU: the first ones
+   * @return a task for each name, in their order
    * @throws InputException if a file is missing, can't be read or is broken
+   * @throws UsageException if two tasks have the same name
    */
   public static List<Task> read(List<String> names, Path data, long limit) {
     TaskFiles files = names.stream().allMatch(Tasks::isFile) ? null : TaskFiles.below(data);
@@ -118,6 +125,9 @@ public final class Tasks {
    * Reads a task whose requests are written out: on each line {@code {"context": "…",
    * "continuations": ["…", "…"], "gold": 0}}, where a list as context has an entry for each
    * continuation. Its name is the file's without the ending.
+   *
+   * @param limit how many lines are taken
+   * @throws InputException if the file can't be read, is broken or holds no document
    */
   static Task read(Path file, long limit) {
     List<TaskDocument> documents = TaskRow.read(file, limit).stream().map(Tasks::document).toList();

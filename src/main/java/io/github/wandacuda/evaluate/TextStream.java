@@ -11,7 +11,7 @@ import java.util.List;
  * its text; what ends within a character waits for the rest.
  */
 public final class TextStream {
-  /** Tokens of the prompt, about, that the first new one is decoded with. */
+  /** How many tokens of the prompt, about, the first new one is decoded with. */
   private static final int BEFORE = 5;
 
   private static final String UNFINISHED = "\uFFFD";
@@ -19,13 +19,17 @@ public final class TextStream {
   private final Tokenizer tokenizer;
   private final List<Integer> ids = new ArrayList<>();
 
-  /** The first id that is still decoded. */
+  /** Where in the ids the tokens begin that are still decoded. */
   private int from;
 
-  /** The id after the last one whose text was returned. */
+  /** Behind which of the ids no text was returned yet. */
   private int shown;
 
-  /** Begins after the ids of a prompt, whose text isn't returned. */
+  /**
+   * Begins behind a prompt, whose own text isn't returned.
+   *
+   * @param prompt its ids; perhaps none
+   */
   public TextStream(Tokenizer tokenizer, int[] prompt) {
     this.tokenizer = tokenizer;
     for (int id : prompt) {
@@ -38,7 +42,11 @@ public final class TextStream {
     }
   }
 
-  /** Returns the text of tokens behind a prompt, all at once. */
+  /**
+   * Returns the text of tokens behind a prompt, all at once.
+   *
+   * @param prompt its ids, whose text isn't returned
+   */
   public static String of(Tokenizer tokenizer, int[] prompt, List<Integer> tokens) {
     TextStream stream = new TextStream(tokenizer, prompt);
     StringBuilder text = new StringBuilder();
@@ -46,7 +54,10 @@ public final class TextStream {
     return text.append(stream.end()).toString();
   }
 
-  /** Returns the text that a new token completes, perhaps none. */
+  /**
+   * Takes the next token, and returns the text that it completes; empty if that ends within a
+   * character.
+   */
   public String add(int id) {
     ids.add(id);
     String text = added();
@@ -58,7 +69,7 @@ public final class TextStream {
     return text;
   }
 
-  /** Returns what was waiting for the rest of a character. */
+  /** Returns what was waiting for the rest of a character, after the last token. */
   public String end() {
     String text = added();
     shown = ids.size();
