@@ -29,6 +29,10 @@ public final class AtomicWrite {
 
   private static final String PREFIX = OWN + "-";
 
+  /**
+   * The names of an unfinished run's files: those of {@link #temporary}, and those by which its
+   * processes hand each other their work.
+   */
   private static final Pattern TEMPORARY =
       Pattern.compile(
           Pattern.quote(OWN)
@@ -41,7 +45,12 @@ public final class AtomicWrite {
   /** Writes a file's content. */
   @FunctionalInterface
   public interface Content {
-    /** Writes everything to {@code out}, which is buffered and closed by the caller. */
+    /**
+     * Writes everything.
+     *
+     * @param out buffered; flushed and closed by the caller
+     * @throws IOException if it can't be written
+     */
     void writeTo(OutputStream out) throws IOException;
   }
 
@@ -49,6 +58,8 @@ public final class AtomicWrite {
    * Writes a file of an output directory. Whatever has its name is replaced: a link or a device is
    * never written through.
    *
+   * @param content called once; if it throws, nothing is replaced
+   * @param attributes the new file's, see {@link FileModes}; none for the system's usual ones
    * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public static void replace(Path target, Content content, FileAttribute<?>... attributes) {
@@ -89,6 +100,10 @@ public final class AtomicWrite {
   /**
    * Gives a file the name of another, which it replaces. After a power failure the name stands for
    * either of the two, whole.
+   *
+   * @param temporary in the same file system as {@code target}, and forced to the device already
+   * @throws IOException if it can't be moved
+   * @throws OutputException if the device fails
    */
   public static void moveOver(Path temporary, Path target) throws IOException {
     Files.move(
@@ -97,8 +112,10 @@ public final class AtomicWrite {
   }
 
   /**
-   * Locks a file for this process; returns false if another process, or another channel of this
-   * one, holds the lock.
+   * Locks a file for this process, until the channel is closed.
+   *
+   * @return false if another process, or another channel of this one, holds the lock
+   * @throws IOException if the file system takes no locks
    */
   public static boolean tryLock(FileChannel channel) throws IOException {
     try {

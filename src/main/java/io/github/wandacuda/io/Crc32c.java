@@ -14,6 +14,7 @@ public final class Crc32c {
   /** The polynomial, reflected: bit 31 is the coefficient of x^0. */
   private static final int POLYNOMIAL = 0x82f63b78;
 
+  /** The polynomial 1. */
   private static final int ONE = 1 << 31;
 
   /** x^(2^i) modulo the polynomial. */
@@ -30,6 +31,11 @@ public final class Crc32c {
     return powers;
   }
 
+  /**
+   * Returns the checksum of bytes in memory.
+   *
+   * @param bytes native, or an array of bytes
+   */
   public static int of(MemorySegment bytes) {
     CRC32C crc = new CRC32C();
     FilePieces.forEach(bytes, crc::update);
@@ -39,6 +45,10 @@ public final class Crc32c {
   /**
    * Returns the checksum of two parts that follow each other: the first one's remainder times
    * x^(bits of the second), plus the second one's. The inversions before and after cancel out.
+   *
+   * @param first checksum of the first part
+   * @param second checksum of the second part
+   * @param secondBytes length of the second part
    */
   public static int combine(int first, int second, long secondBytes) {
     int shift = ONE;
@@ -68,13 +78,20 @@ public final class Crc32c {
   public static final class PieceChecksum {
     private final NavigableMap<Long, Piece> pieces = new TreeMap<>();
 
+    /** Bytes side by side and their checksum. */
     private record Piece(long length, int crc) {
       Piece followedBy(Piece next) {
         return new Piece(length + next.length, Crc32c.combine(crc, next.crc, next.length));
       }
     }
 
-    /** Adds the piece that starts at {@code offset}. Pieces don't overlap. */
+    /**
+     * Adds a piece. Pieces don't overlap.
+     *
+     * @param offset where it starts in the tensor, in bytes
+     * @param length in bytes; nothing is added for 0
+     * @param crc its checksum
+     */
     public synchronized void add(long offset, long length, int crc) {
       if (length == 0) {
         return;
@@ -93,7 +110,8 @@ public final class Crc32c {
     /**
      * Returns the checksum of all pieces together.
      *
-     * @throws IllegalStateException if there is a gap
+     * @param length of the tensor, in bytes
+     * @throws IllegalStateException if pieces are missing
      */
     public synchronized int whole(long length) {
       if (length == 0) {

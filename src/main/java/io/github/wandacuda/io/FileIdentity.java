@@ -37,13 +37,21 @@ public final class FileIdentity {
     }
   }
 
-  /** Returns the identity of a file or folder with these attributes. */
+  /**
+   * Returns the identity of a file or folder.
+   *
+   * @param attributes its own, which were read just before
+   * @throws IOException if the system has no identities and the path leads nowhere
+   */
   static Object of(Path path, BasicFileAttributes attributes) throws IOException {
     Object key = attributes.fileKey();
     return key == null ? path.toRealPath() : key;
   }
 
-  /** Returns a path with the links in its existing part followed. */
+  /**
+   * Returns a path with the links in its existing part followed; absolute, but the rest needn't
+   * exist.
+   */
   public static Path real(Path path) {
     Path absolute = path.toAbsolutePath();
     try {
@@ -56,7 +64,11 @@ public final class FileIdentity {
     }
   }
 
-  /** Returns whether a path leads to a folder or to something below it, which needn't exist yet. */
+  /**
+   * Returns whether a path leads to a folder or to something below it.
+   *
+   * @param path may lead to what doesn't exist yet
+   */
   public static boolean isWithin(Path path, Path folder) {
     Path home = real(folder);
     Optional<Object> identity = of(home);
@@ -69,6 +81,9 @@ public final class FileIdentity {
    * Returns the identities of a model's directory, of all that is in it at any depth, and of the
    * files that its links lead to. Folders that {@link #requireInside} doesn't allow and what can't
    * be read are passed over, since no run reads from there.
+   *
+   * @return as {@link #of(Path)} gives them
+   * @throws InputException if the directory itself can't be read
    */
   public static Set<Object> allIn(Path folder) {
     Set<Object> found = new HashSet<>();
@@ -126,6 +141,10 @@ public final class FileIdentity {
    * Hugging Face cache, whose snapshots are folders of links to {@code ../../blobs}. By any other
    * link the author of a model directory could have a run copy the user's private files into its
    * output. A missing file passes.
+   *
+   * @param directory the model's
+   * @param file in it, perhaps by a link
+   * @throws InputException if it lies elsewhere
    */
   public static void requireInside(Path directory, Path file) {
     try {

@@ -22,13 +22,18 @@ public final class FileModes {
 
   private FileModes() {}
 
-  /** Returns the attributes of a new file that only its owner may read. */
+  /** Returns the attributes of a new file that only its owner may read; none on Windows. */
   public static FileAttribute<?>[] ownerOnly() {
     // Windows has no POSIX modes.
     return File.separatorChar == '\\' ? NONE : of(EnumSet.noneOf(PosixFilePermission.class));
   }
 
-  /** Makes a file that isn't there yet; only its owner may read it, unless attributes say else. */
+  /**
+   * Makes a file and opens it to write and read it.
+   *
+   * @param attributes who may read it; without any, only its owner
+   * @throws IOException if it is there already or can't be made
+   */
   public static FileChannel create(Path file, FileAttribute<?>... attributes) throws IOException {
     return FileChannel.open(
         file,
@@ -36,12 +41,12 @@ public final class FileModes {
         attributes.length == 0 ? ownerOnly() : attributes);
   }
 
-  /** Returns the attributes of a file's copy. */
+  /** Returns the attributes of a file's copy; none where the source's can't be read. */
   public static FileAttribute<?>[] like(Path source) {
     return like(source, Set.of());
   }
 
-  /** Returns the attributes of a folder's copy. */
+  /** Returns the attributes of a folder's copy, which its owner may always enter. */
   public static FileAttribute<?>[] likeFolder(Path source) {
     return like(source, Set.of(PosixFilePermission.OWNER_EXECUTE));
   }

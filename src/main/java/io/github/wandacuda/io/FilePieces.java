@@ -11,7 +11,10 @@ import java.util.function.Consumer;
  * take less at a time than it is asked to. Several threads may work on one file.
  */
 public final class FilePieces {
-  /** Bounds what the JDK allocates off the heap for memory that is on it. */
+  /**
+   * How many bytes are read or written at a time. That bounds what the JDK allocates off the heap
+   * for memory that is on it.
+   */
   private static final long PIECE = 1 << 20;
 
   private FilePieces() {}
@@ -19,7 +22,10 @@ public final class FilePieces {
   /**
    * Fills memory.
    *
+   * @param position where to start in the file, in bytes
+   * @param destination native, or an array of any type
    * @return false if the file ends before that; what is read of it is then undefined
+   * @throws IOException if the file can't be read
    */
   public static boolean read(FileChannel channel, long position, MemorySegment destination)
       throws IOException {
@@ -35,8 +41,10 @@ public final class FilePieces {
    * Hands on the bytes of a part of a file, as for a checksum.
    *
    * @param position of the part's first byte
+   * @param length of the part, in bytes
    * @param taker is given one piece after the other, each in the same memory
    * @return false if the file ends before the part does
+   * @throws IOException if the file can't be read
    */
   public static boolean forEach(
       FileChannel channel, long position, long length, Consumer<ByteBuffer> taker)
@@ -77,8 +85,9 @@ public final class FilePieces {
   /**
    * Writes memory.
    *
+   * @param position where to start in the file, in bytes
    * @param source native, or an array of bytes
-   * @throws IOException if the system writes none of it, too
+   * @throws IOException if it can't be written, or the system writes none of it
    */
   public static void write(FileChannel channel, long position, MemorySegment source)
       throws IOException {
@@ -93,7 +102,12 @@ public final class FilePieces {
     }
   }
 
-  /** Hands on the bytes of memory that is native, or an array of bytes, as for a checksum. */
+  /**
+   * Hands on the bytes of memory, as for a checksum.
+   *
+   * @param memory native, or an array of bytes
+   * @param taker is given one view after the other, in their order
+   */
   public static void forEach(MemorySegment memory, Consumer<ByteBuffer> taker) {
     for (long at = 0; at < memory.byteSize(); at += PIECE) {
       taker.accept(piece(memory, at).asByteBuffer());

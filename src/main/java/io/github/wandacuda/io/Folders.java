@@ -13,10 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/**
- * Makes folders, and forces the names in them to the device, which is an {@link OutputException} if
- * the device fails.
- */
+/** Makes folders, and forces the names in them to the device. */
 public final class Folders {
   private Folders() {}
 
@@ -25,6 +22,8 @@ public final class Folders {
    * power failure. Does nothing on Windows, which does it by itself, on a file system that can't,
    * and for a folder that may not be read. An interrupt doesn't stop it, since the last file of a
    * run may just have got its name; the thread remains interrupted.
+   *
+   * @throws OutputException if the device fails
    */
   public static void force(Path folder) {
     if (File.separatorChar == '\\') {
@@ -73,7 +72,13 @@ public final class Folders {
     }
   }
 
-  /** Makes a folder and its missing parents, and forces their names to the device. */
+  /**
+   * Makes a folder and its missing parents, and forces their names to the device. Does nothing if
+   * it is there.
+   *
+   * @throws IOException if one can't be made
+   * @throws OutputException if the device fails
+   */
   public static void create(Path folder) throws IOException {
     if (Files.isDirectory(folder)) {
       return;

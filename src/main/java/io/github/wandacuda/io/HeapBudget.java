@@ -26,7 +26,9 @@ public final class HeapBudget {
    * Checks that content fits into the heap.
    *
    * @param where the file, or the file and the line
-   * @param times bytes of memory for each byte of content
+   * @param size of the content, in bytes
+   * @param times bytes of memory for each byte of content, as {@link #OF_TEXT}
+   * @throws io.github.wandacuda.error.InputException if it doesn't
    */
   public static void require(ErrorDetails where, long size, int times) {
     long heap = Runtime.getRuntime().maxMemory();
@@ -40,6 +42,8 @@ public final class HeapBudget {
   /**
    * Checks that samples fit into the heap.
    *
+   * @param samples how many
+   * @param length tokens of each
    * @throws UsageException if they would take more than half of the heap
    */
   public static void requireSamples(int samples, int length) {

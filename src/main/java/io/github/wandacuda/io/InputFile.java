@@ -16,15 +16,16 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
 
 /**
- * Opens the files that are read, all of them here, and knows those of a run of a command, by
- * whatever path: its results never replace them. Only regular files and links to them are opened:
- * opening a pipe waits for a writer, and a device may never end. Even the user's own pipe, such as
- * the shell's {@code <(zcat text.gz)}, is refused, since most inputs are read more than once or not
- * from start to end.
+ * Opens the files that are read, all of them here, and remembers those that a run of a command has
+ * opened: its results never replace them, by whatever path. Only regular files and links to them
+ * are opened: opening a pipe waits for a writer, and a device may never end. Even the user's own
+ * pipe, such as the shell's {@code <(zcat text.gz)}, is refused, since most inputs are read more
+ * than once or not from start to end.
  */
 public final class InputFile {
   /**
-   * Only the thread of the run is looked at: those that it starts open nothing but a model's files.
+   * The identities of the files that the run has opened from its own thread. Threads that it starts
+   * aren't looked at: they open nothing but a model's files.
    */
   private static final ScopedValue<Set<Object>> READ = ScopedValue.newInstance();
 
@@ -39,10 +40,20 @@ public final class InputFile {
   /** What is done with a file that is read. */
   @FunctionalInterface
   public interface Reading<T> {
+    /**
+     * Reads the file, or does something with what was read.
+     *
+     * @throws IOException if it can't be read
+     */
     T read() throws IOException;
   }
 
-  /** Returns the text that a file begins with, up to a number of bytes of UTF-8. */
+  /**
+   * Returns the text that a file begins with, up to a number of bytes.
+   *
+   * @param most bytes; a character that they end within becomes U+FFFD
+   * @throws InputException if the file can't be read
+   */
   public static String beginning(Path file, int most) {
     return reading(
         file,
@@ -56,6 +67,8 @@ public final class InputFile {
   /**
    * Does something with a file that is read.
    *
+   * @param file for messages
+   * @return what the work returns
    * @throws InputException that names the file, if it can't be read or its content fills the heap
    */
   public static <T> T reading(Path file, Reading<T> work) {
@@ -75,8 +88,9 @@ public final class InputFile {
   }
 
   /**
-   * Opens a file.
+   * Opens a file to read it.
    *
+   * @throws InputException if it is no regular file, see {@link #requireRegular}
    * @throws IOException if it isn't there or can't be read
    */
   public static FileChannel channel(Path file) throws IOException {
@@ -84,7 +98,7 @@ public final class InputFile {
     return FileChannel.open(file, StandardOpenOption.READ);
   }
 
-  /** Opens a file as {@link #channel} does, to be read from its start. */
+  /** Opens a file to read it from its start, and refuses what {@link #channel} does. */
   public static InputStream stream(Path file) throws IOException {
     requireRegular(file);
     return Files.newInputStream(file);
@@ -104,13 +118,24 @@ public final class InputFile {
         });
   }
 
-  /** Returns a file's length in bytes; refuses what {@link #channel} does. */
+  /**
+   * Returns a file's length in bytes.
+   *
+   * @throws InputException if it is no regular file
+   * @throws IOException if it isn't there
+   */
   public static long size(Path file) throws IOException {
     requireRegular(file);
     return Files.size(file);
   }
 
-  /** Returns a file's length in bytes as {@link #size(Path)} does; refuses one that is too long. */
+  /**
+   * Returns a file's length in bytes.
+   *
+   * @param most bytes that it may have
+   * @throws InputException if it is longer, or no regular file
+   * @throws IOException if it isn't there
+   */
   public static long size(Path file, long most) throws IOException {
     long size = size(file);
     if (size > most) {
@@ -120,8 +145,10 @@ public final class InputFile {
   }
 
   /**
-   * Checks that a file is a regular one, so that reading it waits for no other process.
+   * Checks that a file is a regular one, so that reading it waits for no other process. From now on
+   * the run counts as reading it.
    *
+   * @throws InputException if it is something else, or one that the kernel makes as it is read
    * @throws IOException if it isn't there
    */
   public static void requireRegular(Path file) throws IOException {
@@ -177,7 +204,12 @@ public final class InputFile {
     };
   }
 
-  /** Does a run, whose files are kept apart from those of other runs. */
+  /**
+   * Does a run, whose files are kept apart from those of other runs.
+   *
+   * @param run returns its exit code
+   * @return that
+   */
   public static int during(IntSupplier run) {
     return ScopedValue.where(READ, ConcurrentHashMap.newKeySet()).call(run::getAsInt);
   }
@@ -187,7 +219,11 @@ public final class InputFile {
     return READ.isBound() && FileIdentity.of(file).filter(READ.get()::contains).isPresent();
   }
 
-  /** Refuses a file to replace that this thread's run has opened. */
+  /**
+   * Checks that a file to be replaced isn't one that this thread's run has opened.
+   *
+   * @throws io.github.wandacuda.error.UsageException if it is
+   */
   static void refuseRead(Path file) {
     if (isRead(file)) {
       throw ErrorDetails.file(file)

@@ -30,7 +30,10 @@ public final class JsonInput {
    */
   public static final int LONGEST = 100_000_000;
 
-  /** A string takes up to four times its length in memory while it is read. */
+  /**
+   * The longest string, in characters; it takes up to four times its length in memory while it is
+   * read.
+   */
   private static final int LONGEST_STRING = 1 << 24;
 
   private static final JsonFactory FACTORY =
@@ -52,7 +55,12 @@ public final class JsonInput {
   /** Reads one JSON document. */
   @FunctionalInterface
   public interface Reading<T> {
-    /** Reads from a parser that stands before the first token; must read up to the last one. */
+    /**
+     * Reads a document up to its last token.
+     *
+     * @param json stands before the first token
+     * @throws IOException if it can't be read or isn't JSON
+     */
     T from(JsonParser json) throws IOException;
   }
 
@@ -60,7 +68,10 @@ public final class JsonInput {
    * Reads a document from a stream, which it closes, and checks that nothing but white space
    * follows.
    *
+   * @param file for messages
    * @param part what the document is, in messages
+   * @param stream UTF-8
+   * @return what {@code reading} returns
    * @throws InputException if it isn't JSON in UTF-8, or {@code reading} finds it wrong
    */
   public static <T> T read(Path file, String part, InputStream stream, Reading<T> reading) {
@@ -109,7 +120,9 @@ public final class JsonInput {
     return token == JsonToken.VALUE_STRING ? "string \"" + text + "\"" : text;
   }
 
-  /** Returns a reader of UTF-8 that throws a CharacterCodingException where there is none. */
+  /**
+   * Returns a reader of UTF-8 that throws a {@link CharacterCodingException} where there is none.
+   */
   static Reader strict(InputStream stream) {
     return new InputStreamReader(
         stream,

@@ -34,14 +34,18 @@ public final class JsonText {
     return text(object, new DefaultPrettyPrinter());
   }
 
-  /** Returns the text of an object, or of another value, on one line, without a line end. */
+  /**
+   * Returns the text of an object, or of another value, on one line, without a line end.
+   *
+   * @param value as in an object of {@link #of}
+   */
   public static String line(Object value) {
     return text(value, null);
   }
 
   /**
-   * Returns the values of a record by their names, with underscores for capitals: the names in JSON
-   * are those of its components.
+   * Returns the values of a record in the order of its components. Each has its component's name in
+   * small letters, with an underscore before what was a capital.
    */
   public static Map<String, Object> map(Record made) {
     Map<String, Object> values = new LinkedHashMap<>();

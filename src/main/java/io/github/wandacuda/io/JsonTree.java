@@ -56,9 +56,11 @@ public final class JsonTree {
   /**
    * Reads the first value of a document; what follows it isn't looked at.
    *
+   * @param in UTF-8, UTF-16 or UTF-32; closed
    * @return the value, or a missing node if there is nothing but white space
    * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON, is longer than 64
    *     MiB, or has more than a million tokens or 200 levels
+   * @throws IOException if it can't be read
    */
   public static JsonNode read(InputStream in) throws IOException {
     try (JsonParser json = parser(new BufferedInputStream(in))) {
@@ -69,9 +71,9 @@ public final class JsonTree {
   }
 
   /**
-   * Reads a file that holds an object, as {@link #read} does.
+   * Reads a file that holds an object, within the bounds of {@link #read}.
    *
-   * @param hint what to do about a file that holds none, or null
+   * @param hint what to do about a file that holds none, for the message; or null
    * @throws NoSuchFileException if it isn't there
    * @throws InputException if it can't be read, or holds no object
    */
@@ -89,7 +91,10 @@ public final class JsonTree {
    * Reads a file's content as an object.
    *
    * @param file names the content in messages
+   * @param hint what to do about content that is none, for the message; or null
+   * @param content is closed
    * @throws InputException if it holds no object
+   * @throws IOException if it can't be read
    */
   public static JsonNode object(Path file, String hint, InputStream content) throws IOException {
     try {
@@ -107,7 +112,11 @@ public final class JsonTree {
     }
   }
 
-  /** Returns the failure for a file, or a part of it, that is not JSON. */
+  /**
+   * Returns the failure of a file, or a part of it, that isn't JSON.
+   *
+   * @param where what the message names, with a hint if there is one
+   */
   public static InputException notJson(ErrorDetails where, JsonProcessingException cause) {
     JsonLocation at = cause.getLocation();
     String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
@@ -123,7 +132,11 @@ public final class JsonTree {
     return Printable.of(first.strip().lines().findFirst().orElse("").strip());
   }
 
-  /** Reads what is known to be JSON, as {@link #read} does. */
+  /**
+   * Reads JSON that this program has made.
+   *
+   * @throws UncheckedIOException if it isn't JSON after all
+   */
   public static JsonNode made(String json) {
     try {
       return read(new ByteArrayInputStream(json.getBytes(StandardCharsets.UTF_8)));
@@ -160,16 +173,19 @@ public final class JsonTree {
    *
    * @param line of its key, or where it begins if it has none, from 1
    * @param scalar null for an object or a list
-   * @param fields of an object, else null
+   * @param fields of an object in their order, else null
    * @param elements of a list, else null
    */
   public record Located(
       int line, JsonNode scalar, Map<String, Located> fields, List<Located> elements) {}
 
   /**
-   * Does what {@link #read} does, and tells lines.
+   * Reads a value as {@link #read} does, and notes the line of each value in it.
    *
    * @return null if there is nothing but white space
+   * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON, or breaks the
+   *     bounds of {@link #read}
+   * @throws IOException if it can't be read
    */
   public static Located located(InputStream in) throws IOException {
     try (JsonParser json = parser(new BufferedInputStream(in))) {
@@ -206,8 +222,9 @@ public final class JsonTree {
   }
 
   /**
-   * Returns a parser of text for UTF-8, which is nearly always there; {@link JsonInput} has the
-   * same, and the classes of the parser that detects encodings take a short command 10 ms.
+   * Returns a parser of text for UTF-8, which nearly every document is in, or one that detects the
+   * encoding. That one's classes take a short command 10 ms; {@link JsonInput} has loaded those of
+   * the other anyway.
    */
   private static JsonParser parser(BufferedInputStream in) throws IOException {
     in.mark(2);

@@ -22,6 +22,10 @@ import java.util.Optional;
  * file that can't be written is reported before the work, and two runs don't write the same file.
  * The file itself is replaced in one step when the content is complete. A device or pipe is written
  * to directly.
+ *
+ * <p>Either {@link #write(AtomicWrite.Content)} writes all of it, or {@link #write(long,
+ * MemorySegment)} writes it in parts, and {@link #finish} gives it its name. If it is closed
+ * before, nothing is left of it.
  */
 public final class ReservedFile implements AutoCloseable {
   private final Path target;
@@ -38,6 +42,8 @@ public final class ReservedFile implements AutoCloseable {
   /**
    * Reserves a file, and makes its folder if there is none.
    *
+   * @return to be closed by the caller, which also releases the file
+   * @throws OutputException if it can't be written
    * @throws UsageException if another run has reserved it, or this one reads it
    */
   public static ReservedFile of(Path target) {
@@ -64,7 +70,11 @@ public final class ReservedFile implements AutoCloseable {
     }
   }
 
-  /** Checks that a file can probably be written, without making it. */
+  /**
+   * Checks that a file can probably be written, without making it.
+   *
+   * @throws OutputException if it is a folder, or the folder that it would be in can't be written
+   */
   public static void requireWritable(Path target) {
     if (Files.isDirectory(target)) {
       throw unwritable(target, "a file that can be written", "a folder");
@@ -118,8 +128,9 @@ public final class ReservedFile implements AutoCloseable {
   }
 
   /**
-   * Writes the file.
+   * Writes the whole file and gives it its name.
    *
+   * @param content called once
    * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public void write(AtomicWrite.Content content) {
@@ -148,6 +159,7 @@ public final class ReservedFile implements AutoCloseable {
    * Writes some of the file's bytes where they belong; other threads may write others meanwhile.
    *
    * @param position of the first of them in the file
+   * @param bytes native, or an array of bytes
    * @throws OutputException if they can't be written, or the file is a device or pipe
    */
   public void write(long position, MemorySegment bytes) {

@@ -13,14 +13,13 @@ import java.nio.file.StandardOpenOption;
 
 /**
  * A file of an unfinished output by which the processes of a run hand each other what is too large
- * to travel. It has its name when it is complete. What can't be written or read is an {@link
- * OutputException}. Safe for use by several threads.
+ * to be sent. It has its name only once it is complete. Safe for use by several threads.
  */
 public final class SharedFile implements AutoCloseable {
   private final Path path;
   private final FileChannel channel;
 
-  /** Whether the file is to go when it is closed. */
+  /** Whether closing the file deletes it. */
   private boolean unfinished;
 
   private SharedFile(Path path, FileChannel channel, boolean unfinished) {
@@ -30,9 +29,10 @@ public final class SharedFile implements AutoCloseable {
   }
 
   /**
-   * Begins a file.
+   * Begins a file, which only its owner may read.
    *
    * @param temporary a name that no other attempt has, until the file is {@link #publish published}
+   * @throws OutputException if it can't be made
    */
   public static SharedFile create(Path temporary) {
     try {
@@ -43,8 +43,12 @@ public final class SharedFile implements AutoCloseable {
   }
 
   /**
-   * Writes a file of parts and the checksums of those, and gives it its name once they are on the
-   * device.
+   * Writes a file of parts, one behind the other, and their checksums at the end, and gives it its
+   * name once all is on the device.
+   *
+   * @param temporary a name that no other attempt has
+   * @param parts native, or arrays of bytes
+   * @throws OutputException if it can't be written
    */
   public static void write(Path temporary, Path name, MemorySegment... parts) {
     try (SharedFile file = create(temporary)) {
@@ -60,9 +64,12 @@ public final class SharedFile implements AutoCloseable {
   }
 
   /**
-   * Fills the parts of a file that was written of such ones.
+   * Fills memory from a file that {@link #write(Path, Path, MemorySegment...)} has written.
    *
    * @param expected what the file is, for the message when it has changed
+   * @param parts as long as those that were written
+   * @throws OutputException if it can't be read, is shorter, or doesn't have the checksums of its
+   *     parts
    */
   public static void read(Path name, String expected, MemorySegment... parts) {
     try (SharedFile file = open(name)) {
@@ -87,6 +94,11 @@ public final class SharedFile implements AutoCloseable {
     return MemorySegment.ofBuffer(checksums.flip());
   }
 
+  /**
+   * Opens a published file to read it.
+   *
+   * @throws OutputException if it isn't there or can't be read
+   */
   public static SharedFile open(Path file) {
     try {
       return new SharedFile(file, FileChannel.open(file, StandardOpenOption.READ), false);
@@ -95,10 +107,23 @@ public final class SharedFile implements AutoCloseable {
     }
   }
 
+  /**
+   * Writes memory.
+   *
+   * @param at where it begins in the file, in bytes
+   * @param bytes native, or an array of bytes
+   * @throws OutputException if it can't be written
+   */
   public void write(long at, MemorySegment bytes) {
     OutputException.writing(path, () -> FilePieces.write(channel, at, bytes));
   }
 
+  /**
+   * Fills memory.
+   *
+   * @param at where to begin in the file, in bytes
+   * @throws OutputException if the file can't be read, or ends before that
+   */
   public void read(long at, MemorySegment into) {
     OutputException.writing(
         path,
@@ -109,12 +134,21 @@ public final class SharedFile implements AutoCloseable {
         });
   }
 
-  /** Forces what was written to the device, where it outlasts a power failure. */
+  /**
+   * Forces what was written to the device, where it outlasts a power failure.
+   *
+   * @throws OutputException if that fails
+   */
   public void force() {
     OutputException.writing(path, () -> channel.force(true));
   }
 
-  /** Gives the file its name; whatever had it is replaced. */
+  /**
+   * Closes the file and gives it its name; whatever had it is replaced.
+   *
+   * @param file the name, in the same folder or at least file system
+   * @throws OutputException if that fails
+   */
   public void publish(Path file) {
     OutputException.writing(
         file,
@@ -125,7 +159,7 @@ public final class SharedFile implements AutoCloseable {
         });
   }
 
-  /** Closes the file, and removes it if it was begun and not published. */
+  /** Closes the file, and deletes it if it was begun and not published. */
   @Override
   public void close() {
     OutputException.writing(
