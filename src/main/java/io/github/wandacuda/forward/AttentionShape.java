@@ -7,8 +7,10 @@ package io.github.wandacuda.forward;
  *     sequences, one below the other
  * @param past tokens at a sequence's start that have keys and values but no query: their queries
  *     were run before, and their keys and values kept
+ * @param heads query heads
  * @param keyValueHeads key and value heads, a divisor of {@code heads}: query head h reads head
  *     {@code h / (heads / keyValueHeads)}
+ * @param headSize features of a head
  * @param scale the factor of a query's product with a key
  * @param softcap the bound of a scaled score: {@code softcap * tanh(score / softcap)} (Gemma 2,
  *     arXiv 2408.00118, section 2), or 0 for none
@@ -24,6 +26,12 @@ public record AttentionShape(
     float scale,
     float softcap,
     int window) {
+  /**
+   * Checks the sizes.
+   *
+   * @throws IllegalArgumentException if one isn't positive, there is no query, heads aren't shared
+   *     evenly, or softcap or window are out of range
+   */
   public AttentionShape {
     if (sequenceLength < 1 || heads < 1 || keyValueHeads < 1 || headSize < 1) {
       throw new IllegalArgumentException("attention sizes must be positive");
@@ -41,12 +49,16 @@ public record AttentionShape(
     }
   }
 
-  /** Returns the queries of a sequence, those of its last tokens. */
+  /** Returns how many queries a sequence has, those of its last tokens. */
   public int queries() {
     return sequenceLength - past;
   }
 
-  /** Returns the first key that token {@code i} of a sequence sees; the last is its own. */
+  /**
+   * Returns the first key that a token sees; the last is its own.
+   *
+   * @param i the token's place in its sequence, from 0
+   */
   public int firstKey(int i) {
     return window == 0 ? 0 : Math.max(0, i - window + 1);
   }

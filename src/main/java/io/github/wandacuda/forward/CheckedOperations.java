@@ -16,6 +16,10 @@ import java.util.OptionalLong;
  * and weights must be the backend's own, shapes must fit each other, and ids must be within their
  * bounds. Otherwise it throws an {@link IllegalArgumentException}. For a result without elements
  * the backend isn't called.
+ *
+ * @param tensors the class of the backend's tensors
+ * @param weights the class of the backend's weights
+ * @param backend does the work
  */
 public record CheckedOperations(
     Class<? extends Tensor> tensors, Class<? extends Weight> weights, Operations backend)
@@ -416,7 +420,7 @@ public record CheckedOperations(
   /**
    * Checks the arguments of {@link Tensor#reshaped}.
    *
-   * @throws IllegalArgumentException if the elements would be more or less
+   * @throws IllegalArgumentException if there would be more elements or fewer
    */
   public static void requireReshapable(Tensor tensor, int rows, int columns) {
     if (rows < 0
@@ -441,6 +445,12 @@ public record CheckedOperations(
     size("bias", bias, 1, x.columns());
   }
 
+  /**
+   * Checks that groups end within the columns of a tensor.
+   *
+   * @param first column of the first group
+   * @param end behind the last group's last column
+   */
   private static void within(ColumnGroups groups, int first, int stride, long end, int columns) {
     if (end > columns) {
       throw new IllegalArgumentException(
@@ -482,6 +492,7 @@ public record CheckedOperations(
     }
   }
 
+  /** Checks that an operand shares no element with the result. */
   private static void apart(String what, Tensor input, Tensor out) {
     if (out.overlaps(input)) {
       throw new IllegalArgumentException("%s overlaps the result".formatted(what));
@@ -521,6 +532,7 @@ public record CheckedOperations(
     }
   }
 
+  /** Does work whose result has elements. */
   private static void ifThere(Tensor elements, Runnable work) {
     if (elements.rows() > 0 && elements.columns() > 0) {
       work.run();

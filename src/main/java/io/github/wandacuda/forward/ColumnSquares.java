@@ -9,8 +9,9 @@ import io.github.wandacuda.DeviceMatrix;
  */
 public interface ColumnSquares extends AutoCloseable {
   /**
-   * Adds the squares of all rows of {@code x}; each square is rounded to float32 before it is
-   * summed.
+   * Adds the squares of all rows; each square is rounded to float32 before it is summed.
+   *
+   * @param x [rows, columns]
    */
   void add(Tensor x);
 
@@ -19,6 +20,7 @@ public interface ColumnSquares extends AutoCloseable {
    * exactly to float32 first. The work begins after what the matrix's queue has, and is done when
    * the call returns.
    *
+   * @param x [rows, columns], of any type
    * @throws UnsupportedOperationException if the backend has no such memory
    * @throws IllegalArgumentException if the matrix isn't in memory of this device, or its memory or
    *     queue isn't of the context that it has to be of
@@ -28,10 +30,13 @@ public interface ColumnSquares extends AutoCloseable {
         "this backend reads no matrices in a device's memory; cuda and opencl do");
   }
 
+  /** Returns the sum of each column so far. */
   double[] sums();
 
+  /** Makes all sums zero. */
   void clear();
 
+  /** Frees the sums. */
   @Override
   void close();
 }

@@ -13,7 +13,7 @@ public sealed interface Elementwise
         Elementwise.Clamp,
         Elementwise.Softcap,
         Elementwise.Xielu {
-  /** Returns whether there is a y. */
+  /** Returns whether the operation takes a y beside the x. */
   default boolean takesTwo() {
     return this instanceof Gate || this instanceof ClampedGate || this instanceof Add;
   }
@@ -58,6 +58,11 @@ public sealed interface Elementwise
    * xIELU, an activation whose shape is learned (Huang and Schlag, arXiv 2411.13010): {@code
    * positive * x^2 + beta * x} where x is more than 0, else {@code negative * (exp(min(x, epsilon))
    * - 1 - x) + beta * x}.
+   *
+   * @param positive the learned factor of the part above 0
+   * @param negative the learned factor of the part below 0
+   * @param beta the factor of x in both parts
+   * @param epsilon less than 0 and near it: the exponential takes no x above it
    */
   record Xielu(float positive, float negative, float beta, float epsilon) implements Elementwise {}
 

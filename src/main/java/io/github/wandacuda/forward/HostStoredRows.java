@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
-/** Rows in host memory outside the Java heap. */
+/** Rows in host memory outside the Java heap, which batches of a device are copied from and to. */
 final class HostStoredRows implements StoredRows {
   private static final long ALIGNMENT = 64;
 

@@ -16,36 +16,51 @@ import java.util.OptionalLong;
  * only if the method says so. Results of one backend are the same for any number of threads; two
  * backends agree within rounding.
  *
- * <p>A backend's own class is handed tensors and weights that it made itself, and shapes that fit
- * each other: {@link CheckedOperations} checks them. Its results have elements, but for tensors,
- * weights and sums that are made.
+ * <p>A backend's own class is given only tensors and weights that it made itself, and shapes that
+ * fit each other: {@link CheckedOperations} checks them. Its results have elements; only tensors,
+ * weights and sums may be made without any.
  */
 public interface Operations {
-  /** Returns a new tensor of zeros. */
+  /** Returns a new tensor of zeros, for the caller to close. */
   Tensor tensor(int rows, int columns);
 
-  /** Returns rows whose content is undefined, for batches to be read from and written to. */
+  /**
+   * Returns rows whose content is undefined, for batches to be read from and written to.
+   *
+   * @return rows for the caller to close, in memory of the backend's choice
+   */
   default StoredRows storedRows(long rows, int columns) {
     return new HostStoredRows(this, rows, columns);
   }
 
   /**
    * Returns the bytes of host memory that {@link #storedRows} would take now, for rows that the
-   * device's memory has no room for; nothing if the backend works in host memory.
+   * device's memory has no room for; nothing if the backend works in host memory anyway.
    */
   default OptionalLong hostBytes(long rows, int columns) {
     return OptionalLong.empty();
   }
 
-  /** Copies rows * columns little-endian floats from host memory. */
+  /**
+   * Copies a tensor's elements from host memory.
+   *
+   * @param source rows * columns little-endian floats, or more
+   */
   void upload(MemorySegment source, Tensor destination);
 
-  /** Copies rows * columns little-endian floats to host memory. */
+  /**
+   * Copies a tensor's elements to host memory, once the work on them is done.
+   *
+   * @param destination takes rows * columns little-endian floats
+   */
   void download(Tensor source, MemorySegment destination);
 
   /**
    * Makes a weight readable for the device. A backend that reads host memory keeps the view itself,
    * so the memory must stay allocated and unchanged until the weight is closed.
+   *
+   * @param matrix [output features, input features], in its own type
+   * @return a weight for the caller to close
    */
   Weight weight(RowReader matrix);
 
@@ -61,8 +76,9 @@ public interface Operations {
   }
 
   /**
-   * Makes room for weights that come to the device while it works on others. All but these calls
-   * stays with the thread of the operations; one set of weights is on its way at a time.
+   * Makes room for weights that come to the device while it works on others. All calls of these
+   * operations stay with their thread; only those of the returned object may come from another. One
+   * set of weights is on its way at a time.
    *
    * @param shapes of the weights, in the order in which they will be sent
    * @return nothing if there is no room for all of them beside what is there, or no need: where
@@ -86,6 +102,7 @@ public interface Operations {
    *
    * @param matrix of a type for which {@link #multipliesSparse} says so
    * @return for {@link #linear} alone
+   * @throws UnsupportedOperationException if the backend multiplies dense matrices alone
    */
   default Weight sparseWeight(SparseMatrix matrix) {
     throw new UnsupportedOperationException("this backend multiplies dense matrices alone");
@@ -107,6 +124,7 @@ public interface Operations {
    *
    * @param x [tokens, columns]
    * @param gain [1, columns]
+   * @param epsilon keeps a row of zeros from a division by 0
    * @param out [tokens, columns]; may be {@code x}
    */
   void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out);
@@ -153,10 +171,16 @@ public interface Operations {
    * shape has a window (Vaswani et al., arXiv 1706.03762, section 3.2.1; grouped heads: arXiv
    * 2305.13245). Where a sequence's first tokens have no query, the others get on the CPU the bits
    * that they get among the queries of all tokens.
+   *
+   * @param of the operands with their shapes; its result is written
    */
   void attention(AttentionOperands<Tensor> of);
 
-  /** Attention without sinks. */
+  /**
+   * Attention without sinks; the operands are those of {@link AttentionOperands}.
+   *
+   * @param keyBias null for none
+   */
   default void attention(
       Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
     attention(new AttentionOperands<>(q, k, v, shape, keyBias, null, out));
@@ -178,14 +202,17 @@ public interface Operations {
    * The gated delta rule (Yang et al., arXiv 2412.06464): for each token of a sequence and each
    * value head, whose state is the matrix S, {@code S = decay * S}, then {@code S = S + k
    * (correction * (v - k^T S))}, and the result is {@code q^T S}.
+   *
+   * @param of the operands with their shapes; its result and its state are written
    */
   void deltaRule(DeltaOperands<Tensor> of);
 
   /**
    * Computes each element of {@code out} from those at its place.
    *
-   * @param y null if the operation {@linkplain Elementwise#takesTwo takes only x}
-   * @param out may be either input
+   * @param x [rows, columns]
+   * @param y as {@code x}, or null if the operation {@linkplain Elementwise#takesTwo takes only x}
+   * @param out as {@code x}; may be either input
    */
   void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out);
 
@@ -198,6 +225,7 @@ public interface Operations {
    * out} stay as they are.
    *
    * @param source [tokens, columns]
+   * @param groups their place in both
    * @param out [tokens, columns]; must not overlap {@code source}
    */
   void gatherColumns(Tensor source, ColumnGroups groups, Tensor out);
@@ -208,6 +236,7 @@ public interface Operations {
    *
    * @param source [tokens, columns]
    * @param offset the first group's first column
+   * @param width columns of a group
    * @param stride columns from a group's first to the next group's first
    * @param out [tokens, groups * width]; must not overlap {@code source}
    */
@@ -223,7 +252,8 @@ public interface Operations {
    * @param logits [tokens, experts]
    * @param correction [1, experts], added to the scores that experts are chosen by and not to their
    *     weights (Wang et al., arXiv 2408.15664), or null
-   * @param rule what is chosen; as many experts as there are at most, of groups that they fill
+   * @param rule how they are chosen and weighed; its groups divide the experts evenly, and have
+   *     enough of them
    * @return the routing, in host memory, since the host decides which experts run
    */
   Routing route(Tensor logits, Tensor correction, RoutingRule rule);
@@ -247,10 +277,10 @@ public interface Operations {
    */
   void addRows(Tensor x, int[] rows, float[] factors, Tensor out);
 
-  /** Returns a new set of column sums, all zero. */
+  /** Returns a new set of column sums, all zero, for the caller to close. */
   ColumnSquares columnSquares(int columns);
 
-  /** Returns a new set of sums of products of columns, all zero. */
+  /** Returns a new set of sums of products of columns, all zero, for the caller to close. */
   SecondMoments secondMoments(int columns);
 
   /**
@@ -258,6 +288,7 @@ public interface Operations {
    * is done in host memory.
    *
    * @param gram second moments [columns, columns] in F32, which must stay open
+   * @return for the caller to close
    */
   default Optional<LayerFitting> rowFitting(Weight gram) {
     return Optional.empty();

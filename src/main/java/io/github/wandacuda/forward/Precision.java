@@ -28,7 +28,11 @@ public enum Precision implements Labelled {
     return passes;
   }
 
-  /** Returns in a word how linear layers multiply; without a precision in float32. */
+  /**
+   * Returns in a word how linear layers multiply.
+   *
+   * @param precision nothing where they multiply in float32
+   */
   public static String label(Optional<Precision> precision) {
     return precision.map(Precision::label).orElse("float32");
   }

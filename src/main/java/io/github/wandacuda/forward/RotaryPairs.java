@@ -3,6 +3,7 @@ package io.github.wandacuda.forward;
 /**
  * Which of a head's features are pairs that a rotary embedding turns.
  *
+ * @param headSize features of a head
  * @param first the first feature of the first pair; those before it aren't turned
  * @param interleaved whether a pair is two neighbours; else it is one of a first half and one of a
  *     second half
@@ -24,7 +25,11 @@ public record RotaryPairs(int headSize, int first, boolean interleaved) {
     return interleaved ? 2 : 1;
   }
 
-  /** Returns how far a pair's second feature is from its first. */
+  /**
+   * Returns how far a pair's second feature is from its first.
+   *
+   * @param pairs how many pairs a head has
+   */
   public int distance(int pairs) {
     return interleaved ? 1 : pairs;
   }

@@ -39,15 +39,17 @@ public record RoutingRule(
   }
 
   /**
-   * Groups of as many neighbouring experts, of which only some are chosen from.
+   * Groups of neighbouring experts, all of one size, of which only the best ones are chosen from.
    *
    * @param count how many there are, from 1 to 64, a divisor of the experts' number
-   * @param best how many of a group's experts it is ranked by the sum of, the best ones: 1 or 2
+   * @param chosen how many are chosen from
+   * @param best a group's rank is the sum of this many of its best experts' scores: 1 or 2
    */
   public record Groups(int count, int chosen, int best) {
     /** All experts in one group. */
     public static final Groups ONE = new Groups(1, 1, 1);
 
+    /** How many groups there may be: kernels keep those that were chosen in the bits of a long. */
     public static final int MOST = Long.SIZE;
 
     public Groups {
@@ -68,16 +70,27 @@ public record RoutingRule(
     return new RoutingRule(scores, expertsPerToken, Groups.ONE, renormalize, 0, 1, 0);
   }
 
+  /** Returns the same rule with groups. */
   public RoutingRule in(Groups some) {
     return new RoutingRule(scores, expertsPerToken, some, renormalize, least, scale, threshold);
   }
 
+  /**
+   * Returns the same rule with other weights.
+   *
+   * @param divisor the least that they are divided by
+   * @param factor what they are multiplied by
+   */
   public RoutingRule weighed(float divisor, float factor) {
     return new RoutingRule(
         scores, expertsPerToken, groups, renormalize, divisor, factor, threshold);
   }
 
-  /** Returns whether experts are chosen by their logits themselves. */
+  /**
+   * Returns whether experts are chosen by their logits themselves, without a function of these.
+   *
+   * @param corrected whether a correction is added to the scores
+   */
   public boolean byLogits(boolean corrected) {
     return scores == Scores.SPARSE_MIXER
         || (scores == Scores.SIGMOID && !corrected && groups.count() == 1);

@@ -22,10 +22,14 @@ public interface RowFitting extends AutoCloseable {
   /** {@code out = x - y}. */
   void difference(Tensor x, Tensor y, Tensor out);
 
-  /** {@code out = w} on what is kept, or on what isn't, and 0 elsewhere. */
+  /**
+   * Copies the kept part of each row, or the other: {@code out = w} there and 0 elsewhere.
+   *
+   * @param ofKept whether it is the kept part
+   */
   void part(Tensor w, Tensor kept, boolean ofKept, Tensor out);
 
-  /** Returns {@code x y} of each row. */
+  /** Returns the product {@code x y} of each row. */
   double[] dots(Tensor x, Tensor y);
 
   /**
@@ -33,43 +37,58 @@ public interface RowFitting extends AutoCloseable {
    *
    * @param products what isn't kept of w, times G
    * @param groupSize columns of a group in which swaps must stay, if there are groups
-   * @param most swaps of a row
+   * @param most how many swaps a row may have
+   * @param kept the mask, which is improved
    */
   void swap(Tensor w, Tensor products, OptionalInt groupSize, int most, Tensor kept);
 
   /**
    * Begins reconstruction.
    *
-   * @param g of x as it is
-   * @param p {@code w - x}, and then the first direction
+   * @param g of x as it is, see above
+   * @param p {@code w - x}, which becomes the first direction
    */
   void begin(Tensor kept, Tensor g, Tensor p);
 
   /**
-   * Takes a step, in rows that haven't come to their end.
+   * Takes a step of reconstruction, in rows that haven't come to their end.
    *
    * @param products p times G
+   * @param x the solution so far, which is improved
+   * @param g is brought up to date
+   * @param p becomes the next direction
    */
   void step(Tensor kept, Tensor products, Tensor x, Tensor g, Tensor p);
 
-  /** {@code x = start} in rows whose error didn't become less. */
+  /**
+   * Ends reconstruction: {@code x = start} in rows whose error didn't become less.
+   *
+   * @param start the solution that it began with
+   */
   void end(Tensor w, Tensor start, Tensor g, Tensor x);
 
-  /** {@code out = w sqrt(diag(G)) unit}, in float64 and then rounded. */
+  /**
+   * Scales columns, as ALPS does before it begins: {@code out = w sqrt(diag(G)) unit}, computed in
+   * float64 and then rounded.
+   */
   void scale(Tensor w, double unit, Tensor out);
 
-  /** {@code x = x / (sqrt(diag(G)) unit)}, likewise, and w where that is a division by 0. */
+  /**
+   * Undoes {@link #scale}: {@code x = x / (sqrt(diag(G)) unit)}, computed likewise; where that is a
+   * division by 0, x becomes w.
+   */
   void unscale(Tensor w, double unit, Tensor x);
 
   /**
-   * {@code out = D - w - U} with the kept elements of t as D, and {@code U = fall t} where nothing
-   * is kept, both 0 elsewhere.
+   * Computes what a step of ALPS multiplies with the inverse: {@code out = D - w - U}. D is t where
+   * a weight is kept, U is {@code fall t} where none is; both are 0 elsewhere.
    */
   void admmInput(Tensor w, Tensor kept, Tensor t, float fall, Tensor out);
 
-  /** {@code t = w + factor products + U} with U as above. */
+  /** Ends a step of ALPS: {@code t = w + factor products + U} with U as in {@link #admmInput}. */
   void admmUpdate(Tensor w, Tensor kept, Tensor products, float fall, float factor, Tensor t);
 
+  /** Frees what is kept beside the tensors. */
   @Override
   void close();
 }

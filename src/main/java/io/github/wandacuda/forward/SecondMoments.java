@@ -10,9 +10,10 @@ import java.lang.foreign.MemorySegment;
  */
 public interface SecondMoments extends AutoCloseable {
   /**
-   * Adds the products of all rows of {@code x}. The rows are taken in runs of 256, the last one of
-   * a call being shorter: a run's products are summed in float32, and the sum is added in at least
-   * 48 bits.
+   * Adds the products of all rows. The rows are taken in runs of 256, the last one of a call being
+   * shorter: a run's products are summed in float32, and the sum is added in at least 48 bits.
+   *
+   * @param x [rows, columns]
    */
   void add(Tensor x);
 
@@ -25,6 +26,7 @@ public interface SecondMoments extends AutoCloseable {
    */
   void download(double divisor, MemorySegment triangle);
 
+  /** Frees the sums. */
   @Override
   void close();
 }

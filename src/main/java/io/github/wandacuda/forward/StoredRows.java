@@ -8,21 +8,43 @@ import java.util.Optional;
  * at hand: [rows, columns]. Owned by its backend; used from the thread of its operations.
  */
 public interface StoredRows extends AutoCloseable {
-  /** Copies as many rows as {@code batch} has to it, from row {@code from} on. */
+  /**
+   * Copies rows to a batch.
+   *
+   * @param from the first row; as many are copied as the batch has
+   */
   void read(long from, Tensor batch);
 
-  /** Takes over the rows of a batch, as the rows from {@code from} on. */
+  /**
+   * Copies the rows of a batch to their place.
+   *
+   * @param from the first row that they become
+   */
   void write(long from, Tensor batch);
 
-  /** Returns the rows themselves where all of them lie in host memory that is always up to date. */
+  /**
+   * Returns the memory of all rows where they lie in host memory that is always up to date; nothing
+   * where they don't. It is valid until this is closed.
+   */
   Optional<MemorySegment> inPlace();
 
-  /** Copies as many rows as {@code destination} has room for to host memory, which is native. */
+  /**
+   * Copies rows to host memory.
+   *
+   * @param from the first row
+   * @param destination native, whole rows of little-endian floats
+   */
   void download(long from, MemorySegment destination);
 
-  /** Copies rows from host memory, which is native. */
+  /**
+   * Copies rows from host memory.
+   *
+   * @param source native, whole rows of little-endian floats
+   * @param from the first row that they become
+   */
   void upload(MemorySegment source, long from);
 
+  /** Frees the rows. */
   @Override
   void close();
 }

@@ -12,8 +12,11 @@ public interface Tensor extends AutoCloseable {
   int columns();
 
   /**
-   * Returns a view of {@code count} rows from row {@code from}, which shares this tensor's memory;
-   * closing the view does nothing.
+   * Returns a view of some rows, which shares this tensor's memory; closing the view does nothing.
+   *
+   * @param from the first row
+   * @param count how many, 0 or more
+   * @throws IndexOutOfBoundsException if there aren't as many
    */
   Tensor rows(int from, int count);
 
@@ -22,12 +25,14 @@ public interface Tensor extends AutoCloseable {
    * tensor's memory; closing the view does nothing.
    *
    * @param rows {@code rows * columns} must be the number of elements
+   * @throws IllegalArgumentException if it isn't
    */
   Tensor reshaped(int rows, int columns);
 
   /** Returns whether an element of this tensor is an element of {@code other} too. */
   boolean overlaps(Tensor other);
 
+  /** Frees the memory; views of it are no longer valid. */
   @Override
   void close();
 }

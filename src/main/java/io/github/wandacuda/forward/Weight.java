@@ -8,7 +8,10 @@ public interface Weight extends AutoCloseable {
   /** Returns the number of input features, or the width of an embedding. */
   int columns();
 
-  /** Returns whether nothing of the matrix that it was made of is read any more. */
+  /**
+   * Returns whether the weight has a copy of its own, so that the matrix that it was made of may be
+   * freed.
+   */
   default boolean ownsMemory() {
     return false;
   }

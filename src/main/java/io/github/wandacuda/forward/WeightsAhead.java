@@ -9,7 +9,13 @@ import java.util.List;
  * beginning. Used by one thread at a time, and not by that of the operations alone.
  */
 public interface WeightsAhead extends AutoCloseable {
-  /** A weight to come. */
+  /**
+   * A weight to come.
+   *
+   * @param dtype its type in the checkpoint
+   * @param rows output features
+   * @param columns input features
+   */
   record Shape(DType dtype, int rows, int columns) {}
 
   /**
