@@ -20,13 +20,16 @@ public interface DeviceSelector {
   /**
    * Prunes a matrix where it lies.
    *
+   * @param weight the weights, which become the result
    * @param norms as {@link Selector#prepare} takes them
-   * @param mask as {@link SelectionPlan#select} takes it: on the host
+   * @param rule what is pruned
+   * @param mask takes the packed mask as in {@link SelectionPlan#select}: on the host
    * @param rowsDone called each time that more rows are pruned, with their number; what it throws
    *     ends the call
    * @return how many elements the rule picked, and how many of the result are zero
    * @throws NonFiniteWeightException if a weight is NaN or infinite. Rows above it are pruned then,
    *     and it and those below may be; its value is NaN where it was pruned itself
+   * @throws IllegalArgumentException if columns, norms, rule and mask don't fit each other
    */
   Selection select(
       DeviceMatrix weight,
@@ -36,12 +39,18 @@ public interface DeviceSelector {
       LongConsumer rowsDone);
 
   /**
-   * Reads all weights.
+   * Checks all weights, and changes none.
    *
    * @throws NonFiniteWeightException if a weight is NaN or infinite
    */
   void requireFinite(DeviceMatrix weight);
 
-  /** As {@link Selector#countMagnitudes}. */
+  /**
+   * Counts the magnitudes of a matrix as {@link Selector#countMagnitudes} does.
+   *
+   * @param upper the bin of upper bits to look into; empty to count these
+   * @param counts are added to, on the host
+   * @throws NonFiniteWeightException if upper bits are counted and a weight is NaN or infinite
+   */
   void countMagnitudes(DeviceMatrix weight, OptionalInt upper, long[] counts);
 }

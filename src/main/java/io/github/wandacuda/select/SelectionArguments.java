@@ -8,11 +8,14 @@ import java.util.Objects;
 import java.util.OptionalInt;
 
 /**
- * What {@link Selector#prepare} is given, checked, for those who implement one; all throw {@link
- * IllegalArgumentException}.
+ * What {@link Selector#prepare} is given, checked: for those who implement one. All checks here
+ * throw {@link IllegalArgumentException}.
  *
+ * @param dtype the weights' type
+ * @param columns elements in a row
  * @param norms without -0.0, or ones, which leave magnitudes as they are, where null is given; the
  *     array is not to be changed
+ * @param rule which was found to fit the columns
  */
 @SuppressWarnings("ArrayRecordComponent") // Compared by isSame alone.
 public record SelectionArguments(DType dtype, int columns, float[] norms, SelectionRule rule) {
@@ -50,7 +53,13 @@ public record SelectionArguments(DType dtype, int columns, float[] norms, Select
         && Arrays.equals(norms, other.norms);
   }
 
-  /** Checks the arguments of {@link SelectionPlan#select}. */
+  /**
+   * Checks the arguments of {@link SelectionPlan#select}.
+   *
+   * @param destination null for none
+   * @param mask null for none
+   * @throws IllegalArgumentException if types or shapes aren't the plan's, or the mask has no room
+   */
   public void check(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
     if (source.dtype() != dtype || source.columns() != columns) {
       throw new IllegalArgumentException(
@@ -74,7 +83,12 @@ public record SelectionArguments(DType dtype, int columns, float[] norms, Select
     checkMask(source.rows(), source.columns(), mask);
   }
 
-  /** Checks that a packed mask, or null, has room for a matrix. */
+  /**
+   * Checks that a packed mask has room for a matrix.
+   *
+   * @param mask null for none, which passes
+   * @throws IllegalArgumentException if it hasn't
+   */
   public static void checkMask(int rows, int columns, MemorySegment mask) {
     long needed = rows * Selector.maskRowBytes(columns);
     if (mask != null && mask.byteSize() < needed) {
@@ -83,7 +97,13 @@ public record SelectionArguments(DType dtype, int columns, float[] norms, Select
     }
   }
 
-  /** Checks the bin of {@link Selector#countMagnitudes}, and the length of its counts. */
+  /**
+   * Checks the arguments of {@link Selector#countMagnitudes}.
+   *
+   * @param upper the bin of upper bits; empty to count these
+   * @throws IndexOutOfBoundsException if there is no such bin
+   * @throws IllegalArgumentException if there isn't a count for each bin
+   */
   public static void checkBins(OptionalInt upper, long[] counts) {
     upper.ifPresent(bin -> Objects.checkIndex(bin, Selector.UPPER_BINS));
     int bins = upper.isPresent() ? Selector.LOWER_BINS : Selector.UPPER_BINS;

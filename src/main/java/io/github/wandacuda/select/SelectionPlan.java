@@ -29,13 +29,17 @@ public interface SelectionPlan extends AutoCloseable {
 
   /**
    * Prunes rows of a matrix where it lies on the device, and the same rows in host memory as {@link
-   * #select(WeightMatrix, WeightMatrix, MemorySegment)} does: so no weight has to travel.
+   * #select(WeightMatrix, WeightMatrix, MemorySegment)} does: so no weight has to be copied from
+   * one to the other.
    *
    * @param matrix of this backend; no work on it is under way but on other rows
-   * @param rows the rows as they are on the device
+   * @param first the number of the first row in it
+   * @param rows the rows as they are on the device, in host memory
    * @param mask as above, but not null
+   * @return how many elements the rule picked, and how many of the result are zero
    * @throws NonFiniteWeightException if a weight is NaN or infinite; the rows on the device are
    *     then undefined
+   * @throws UnsupportedOperationException if the backend keeps no matrix of its own
    */
   default Selection select(
       ResidentMatrix matrix, int first, WeightMatrix rows, MemorySegment mask) {
@@ -43,10 +47,12 @@ public interface SelectionPlan extends AutoCloseable {
   }
 
   /**
-   * Prunes codes in place, where {@link Selector#takesCodes}: they are selected by the F32 weights
-   * that they stand for, and what is picked becomes the code of zero.
+   * Prunes codes in place: they are selected by the F32 weights that they stand for, and what is
+   * picked becomes the code of zero.
    *
    * @param mask takes a bit for each weight, 1 where it is kept
+   * @return how many weights the rule picked, and how many of the result are zero
+   * @throws UnsupportedOperationException unless {@link Selector#takesCodes}
    */
   default Selection select(QuantizedMatrix codes, MemorySegment mask) {
     throw new UnsupportedOperationException("this backend takes no codes");

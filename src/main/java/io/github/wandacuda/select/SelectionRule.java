@@ -12,11 +12,17 @@ public sealed interface SelectionRule {
   /**
    * Checks that rows can be pruned so.
    *
+   * @param columns elements in a row
    * @throws IllegalArgumentException if not
    */
   void check(int columns);
 
-  /** Returns what is pruned of each row or group. */
+  /**
+   * Returns the rule that prunes the lowest scores, as many as a sparsity asks for: of each row for
+   * a share, of each group for a pattern.
+   *
+   * @param columns elements in a row, of which a share is taken
+   */
   static Lowest of(Sparsity sparsity, int columns) {
     return switch (sparsity) {
       case Sparsity.Ratio ratio -> new LowestPerRow((int) ratio.of(columns));
@@ -24,7 +30,10 @@ public sealed interface SelectionRule {
     };
   }
 
-  /** Prunes as many of the lowest scores of each group of consecutive columns. */
+  /**
+   * Prunes the same number of the lowest scores of each group of consecutive columns; a group may
+   * be the whole row.
+   */
   sealed interface Lowest extends SelectionRule permits LowestPerRow, LowestPerGroup {
     /** Returns the columns of a group, 1 or more. */
     int groupSize(int columns);
@@ -32,7 +41,11 @@ public sealed interface SelectionRule {
     /** Returns how many elements of a group go. */
     int perGroup();
 
-    /** Returns how many elements of a matrix go. */
+    /**
+     * Returns how many elements of a matrix go.
+     *
+     * @param columns elements in a row
+     */
     default long count(long rows, int columns) {
       return Math.ceilDiv(columns, groupSize(columns)) * perGroup() * rows;
     }
@@ -115,7 +128,8 @@ public sealed interface SelectionRule {
     }
 
     /**
-     * Returns the lowest bits of a score that stays, where scores are ordered as their bits are.
+     * Returns the lowest bits of a score that stays. Scores are never negative, so they are ordered
+     * as their bits are.
      */
     public int lowestKept() {
       // A threshold of -0.0 is one of +0.0.

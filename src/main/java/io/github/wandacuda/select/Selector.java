@@ -23,29 +23,38 @@ public interface Selector {
   /**
    * Prepares the selection of matrices of one type and number of columns.
    *
+   * @param columns elements in a row, 0 or more
    * @param norms the norm of each input column, finite and not negative, one for each; or null for
    *     scores that are magnitudes alone
+   * @param rule what is pruned
+   * @return a plan for the caller to close
    * @throws IllegalArgumentException if columns, norms or rule don't fit each other
    */
   SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule);
 
   /**
-   * Adds the distribution of the magnitudes' upper bits to {@code counts}: an element's bin is
-   * {@code bits(|w|) >>> 16} with the bits of its exact float32 value. Or that of their lower bits,
-   * {@code bits(|w|) & 0xffff}, of the elements with the same upper ones.
+   * Adds the distribution of magnitudes to counts, as a radix sort's pass would: by the upper half
+   * of their bits, or by the lower half of those in one bin of the upper. The bits are those of the
+   * exact float32 value of {@code |w|}: upper bins are {@code bits >>> 16}, lower ones {@code bits
+   * & 0xffff}.
    *
    * @param upper the bin of upper bits to look into; empty to count these
-   * @param counts {@link #LOWER_BINS} counts; of upper bits {@link #UPPER_BINS}
+   * @param counts {@link #LOWER_BINS} counts, or {@link #UPPER_BINS} of upper bits; they are added
+   *     to
    * @throws NonFiniteWeightException if upper bits are counted and a weight is NaN or infinite
    */
   void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts);
 
-  /** Returns whether plans for F32 take codes, too. */
+  /** Returns whether plans for F32 take a {@link QuantizedMatrix}'s codes, too. */
   default boolean takesCodes() {
     return false;
   }
 
-  /** Returns the bytes of one row of a packed mask, see {@link SelectionPlan#select}. */
+  /**
+   * Returns the bytes of one row of a packed mask, see {@link SelectionPlan#select}.
+   *
+   * @param columns bits of the row
+   */
   static long maskRowBytes(int columns) {
     return (columns + 7L) / 8;
   }
