@@ -34,13 +34,21 @@ import java.util.concurrent.atomic.DoubleAccumulator;
  * float64; all else is in float32, T as the result holds it.
  */
 public final class Alps implements AutoCloseable {
+  /** How many steps choose the mask. */
   private static final int STEPS = 12;
+
+  /** How many steps share an M. */
   private static final int SHARING = 3;
+
+  /** The penalty rho of the first step. */
   private static final double FIRST = 0.1;
+
   private static final double RISE = Math.pow(15, 1.0 / (STEPS - 1));
+
+  /** What U is as a part of T, where nothing is kept. */
   private static final float FALL = (float) (1 / RISE);
 
-  /** Steps by which the kept weights are fitted after it; ten leave as much error. */
+  /** How many steps fit the kept weights after the mask was chosen; ten leave as much error. */
   public static final int FITTING_STEPS = 4;
 
   /** Rows of the triangle that are multiplied at a time. */
@@ -56,7 +64,13 @@ public final class Alps implements AutoCloseable {
     this.scales = scales;
   }
 
-  /** Prepares for layers with these second moments, or returns nothing if they have no inverse. */
+  /**
+   * Prepares for layers with these second moments.
+   *
+   * @param operations compute the products
+   * @param gram isn't read after this call
+   * @return nothing if the moments have no inverse; else for the caller to close
+   */
   public static Optional<Alps> of(Operations operations, WorkerPool workers, Gram gram) {
     double[] scales = new double[gram.columns()];
     for (int column = 0; column < scales.length; column++) {
@@ -92,7 +106,7 @@ public final class Alps implements AutoCloseable {
     return matrix;
   }
 
-  /** Returns {@code root^T root / divisor}. */
+  /** Returns {@code root^T root / divisor}, the root being a lower triangle. */
   private Gram multiplied(TiledTriangle root, double divisor, Operations operations) {
     int order = scales.length;
     float[] rows = new float[Math.multiplyExact(Math.min(ROWS, order), order)];
@@ -122,7 +136,9 @@ public final class Alps implements AutoCloseable {
    * Chooses a layer's mask, and values of what it keeps, which are the rows' result.
    *
    * @param rows with a mask to begin with
-   * @param choose writes the mask of the result's largest magnitudes, of rows in host memory
+   * @param sparsity how much goes
+   * @param choose writes the mask of the result's largest magnitudes, of rows in host memory; it
+   *     isn't called for rows that stay on a device
    */
   public void solve(LayerRows rows, Sparsity sparsity, Runnable choose) {
     double unit = unit(rows.weights);

@@ -19,24 +19,40 @@ import java.util.stream.IntStream;
  * needed. Of both the upper half is held, row by row from the diagonal on.
  */
 final class ColumnElimination {
+  /** After how many columns both matrices are brought up to date. */
   private static final int PENDING = 32;
+
+  /** How many rows a worker takes at a time. */
   private static final int ROWS = 16;
 
   private final double[][] inverse;
   private final double[][] products;
+
+  /** The diagonal of K, always up to date. */
   private final double[] pivots;
+
+  /** The diagonal of P, always up to date. */
   private final double[] squares;
+
   private final WorkerPool workers;
+
+  /** Columns that went since both matrices were up to date. */
   private final List<Step> pending = new ArrayList<>();
 
-  /** A column that went: K_j, K_jj, and b. */
+  /**
+   * A column that went.
+   *
+   * @param row K_j
+   * @param pivot K_jj
+   * @param correction b
+   */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   private record Step(double[] row, double pivot, double[] correction) {}
 
   /**
-   * Prepares.
+   * Begins with all columns.
    *
-   * @param inverse the upper half of K; changed
+   * @param inverse the upper half of K, row by row from the diagonal on; changed
    * @param products that of P; changed
    */
   ColumnElimination(double[][] inverse, double[][] products, WorkerPool workers) {
@@ -47,7 +63,13 @@ final class ColumnElimination {
     squares = IntStream.range(0, inverse.length).mapToDouble(i -> products[i][0]).toArray();
   }
 
-  /** Removes groups of columns, of equal costs the first; returns them in the order they went. */
+  /**
+   * Removes groups of neighbouring columns, of equal costs the first.
+   *
+   * @param width columns of a group, a divisor of all
+   * @param count how many groups go
+   * @return their numbers in the order in which they went
+   */
   List<Integer> remove(int width, int count) {
     List<Integer> left = new ArrayList<>();
     IntStream.range(0, pivots.length / width).forEach(left::add);
@@ -71,7 +93,11 @@ final class ColumnElimination {
     return gone;
   }
 
-  /** Returns what a group costs: the sum of its columns' costs, one after the other. */
+  /**
+   * Returns what a group costs: the sum of its columns' costs as they go one after the other.
+   *
+   * @param from its first column
+   */
   private double cost(int from, int width) {
     if (width == 1) {
       return squares[from] / pivots[from];
@@ -92,6 +118,7 @@ final class ColumnElimination {
     return cost;
   }
 
+  /** Removes a column: keeps both diagonals up to date, and leaves the rest pending. */
   private void eliminate(int column) {
     double[] row = row(inverse, column);
     double[] correction = row(products, column);
@@ -113,7 +140,7 @@ final class ColumnElimination {
     }
   }
 
-  /** Brings all rows up to date. */
+  /** Brings all rows of both matrices up to date. */
   private void flush() {
     if (pending.isEmpty()) {
       return;
@@ -133,7 +160,7 @@ final class ColumnElimination {
     pending.clear();
   }
 
-  /** Returns a whole row. */
+  /** Returns a whole row of a symmetric matrix of which there is the upper half. */
   private static double[] row(double[][] half, int index) {
     double[] row = new double[half.length];
     for (int i = 0; i < index; i++) {
@@ -144,7 +171,8 @@ final class ColumnElimination {
   }
 
   /**
-   * Vectors with factors, whose sum is taken from rows, four at a time to read a row less often.
+   * Vectors with factors, whose sum is subtracted from rows; four at a time, to read a row less
+   * often.
    */
   private static final class Terms {
     private final double[][] vectors;
@@ -162,13 +190,13 @@ final class ColumnElimination {
       count++;
     }
 
-    /** Takes those that row {@code i} of K changes by. */
+    /** Takes the terms by which row {@code i} of K changes. */
     void ofInverse(List<Step> steps, int i) {
       count = 0;
       steps.forEach(step -> add(step.row, step.row[i] / step.pivot));
     }
 
-    /** Takes those that row {@code i} of P changes by. */
+    /** Takes the terms by which row {@code i} of P changes. */
     void ofProducts(List<Step> steps, int i) {
       count = 0;
       for (Step step : steps) {
@@ -177,7 +205,7 @@ final class ColumnElimination {
       }
     }
 
-    /** Subtracts the sum's elements from {@code first} on. */
+    /** Subtracts the sum from a row that begins with the sum's element {@code first}. */
     void subtractFrom(double[] row, int first) {
       for (int at = 0; at < count; at += 4) {
         for (int rest = count; rest < at + 4; rest++) {

@@ -34,6 +34,7 @@ public record GramFactor(double dampening, double scale, boolean[] dead, float[]
    * the result isn't positive definite, 0.1 of the mean, the mean itself, and ten times as much are
    * tried.
    *
+   * @param gram isn't read after this call
    * @param workers threads; the result is the same for any number of them
    * @return nothing if none of these is positive definite, or a number of the matrix isn't finite
    */
@@ -109,6 +110,7 @@ public record GramFactor(double dampening, double scale, boolean[] dead, float[]
     return transposed;
   }
 
+  /** Returns how many columns the Gram matrix has. */
   public int columns() {
     return dead.length;
   }
@@ -118,7 +120,7 @@ public record GramFactor(double dampening, double scale, boolean[] dead, float[]
     return dead[column];
   }
 
-  /** Returns U's column down to the diagonal, not a copy. */
+  /** Returns U's column down to the diagonal; not a copy, so not to be changed. */
   float[] column(int column) {
     return transposed[column];
   }

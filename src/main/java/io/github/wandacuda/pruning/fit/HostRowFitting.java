@@ -9,25 +9,41 @@ import java.util.OptionalInt;
 import java.util.function.IntConsumer;
 import java.util.function.ObjIntConsumer;
 
-/** The work on rows in host memory, shared out to threads row by row. */
+/**
+ * The work on rows in host memory, shared out to threads row by row. Products with G may be
+ * computed elsewhere.
+ */
 final class HostRowFitting implements RowFitting {
   private final SquareGram gram;
   private final RowArithmetic arithmetic;
   private final int columns;
+
+  /** {@code 1 / diag(G)}, 0 where that has 0. */
   private final double[] scales;
+
+  /** {@code sqrt(diag(G))}. */
   private final double[] roots;
 
-  /** How far columns reach others, once swaps of any two columns need it. */
+  /** What {@link MaskSwaps#reach} returns, computed when swaps without groups first need it. */
   private double[] reach;
 
-  /** Of each row {@code g z}, 0 once it has come to its end. */
+  /** Of each row {@code g z} of the last step; 0 once the row has come to its end. */
   private final double[] squares;
 
+  /** Of each row the error that reconstruction began with. */
   private final double[] errorsBefore;
 
-  /** A worker's {@code 1 / diag(G)} on the kept columns, 0 elsewhere; or another row. */
+  /**
+   * A row of scratch for each worker, such as {@code 1 / diag(G)} on the kept columns and 0
+   * elsewhere.
+   */
   private final double[][] factors;
 
+  /**
+   * Prepares.
+   *
+   * @param rows how many a tensor has at most
+   */
   HostRowFitting(SquareGram gram, int rows) {
     this.gram = gram;
     arithmetic = gram.arithmetic;

@@ -15,8 +15,8 @@ import java.util.function.Consumer;
 
 /**
  * A layer's rows where the backend works on them, a tile of some rows at a time. On a device that
- * has room for all of them they cross the bus once each way, whatever is done in between; elsewhere
- * a tile is brought each time that it is worked on.
+ * has room for all of them they are copied there once and back once, whatever is done in between;
+ * elsewhere a tile is brought each time that it is worked on.
  */
 public final class LayerRows implements AutoCloseable {
   final SquareGram gram;
@@ -25,14 +25,17 @@ public final class LayerRows implements AutoCloseable {
   final WeightMatrix result;
   final int tileRows;
 
-  /** Weights, mask and result of the layer on the device, or none. */
+  /**
+   * Weights, mask and result of the whole layer on the device; empty if the rows come tile by tile.
+   */
   final List<Tensor> whole;
 
   private final RowTile tile;
 
   /**
-   * Prepares.
+   * Prepares a layer.
    *
+   * @param gram must stay open until this is closed
    * @param weights [rows, columns]
    * @param mask packed, or null for work that doesn't need it; tiles read and write it
    * @param result [rows, columns] of F32 in dense rows, or null; as the mask
@@ -65,7 +68,11 @@ public final class LayerRows implements AutoCloseable {
     return !whole.isEmpty();
   }
 
-  /** Works on all rows, a tile at a time. */
+  /**
+   * Works on all rows, a tile at a time.
+   *
+   * @param work is given the same object for each tile, turned to other rows
+   */
   public void forTiles(Consumer<RowTile> work) {
     for (int from = 0; from < weights.rows(); from += tileRows) {
       tile.turnTo(from, Math.min(tileRows, weights.rows() - from));
@@ -73,14 +80,23 @@ public final class LayerRows implements AutoCloseable {
     }
   }
 
-  /** Takes up what was changed in host memory, or leaves it there, if all rows stay elsewhere. */
+  /**
+   * Copies all rows to the device or back. Does nothing if rows come tile by tile, since each tile
+   * is copied by itself then.
+   *
+   * @param move what is copied of a tile, such as {@link RowTile#loadMask}
+   */
   public void moveWhole(Consumer<RowTile> move) {
     if (onDevice()) {
       forTiles(move);
     }
   }
 
-  /** Chooses the largest magnitudes of the result, on the device or by what is given. */
+  /**
+   * Chooses the mask of the result's largest magnitudes.
+   *
+   * @param elsewhere writes that mask to host memory; called if the rows aren't on the device
+   */
   public void keepLargest(Sparsity sparsity, Runnable elsewhere) {
     if (!onDevice()) {
       elsewhere.run();
@@ -98,7 +114,7 @@ public final class LayerRows implements AutoCloseable {
     }
   }
 
-  /** Prunes by SparseGPT: chooses the mask and the result, which are in host memory then too. */
+  /** Prunes by SparseGPT. Mask and result are in host memory afterwards, too. */
   public void prune(SparseGpt sparseGpt, Sparsity sparsity) {
     if (!onDevice()) {
       result.data().copyFrom(weights.data());

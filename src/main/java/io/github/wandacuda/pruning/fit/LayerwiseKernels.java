@@ -11,7 +11,13 @@ import io.github.wandacuda.simd.VectorRows;
 import io.github.wandacuda.simd.VectorSparseGpt;
 import io.github.wandacuda.system.ThisRuntime;
 
-/** The kernels that this JVM can run: those on the Vector API where it is, else the scalar ones. */
+/**
+ * The kernels that this JVM can run: those on the Vector API where it is, else the scalar ones.
+ *
+ * @param factor of Cholesky factors
+ * @param sparseGpt of columns within a block
+ * @param rows of sums along a row
+ */
 record LayerwiseKernels(FactorKernels factor, SparseGptKernels sparseGpt, RowArithmetic rows) {
   /** The classes on vectors are loaded only where the Vector API's module is present. */
   private static final LayerwiseKernels CHOSEN =
@@ -19,6 +25,7 @@ record LayerwiseKernels(FactorKernels factor, SparseGptKernels sparseGpt, RowAri
           ? new LayerwiseKernels(new VectorFactor(), new VectorSparseGpt(), new VectorRows())
           : new LayerwiseKernels(new ScalarFactor(), new ScalarSparseGpt(), new ScalarRows());
 
+  /** Returns the kernels, the same for every call. */
   static LayerwiseKernels chosen() {
     return CHOSEN;
   }

@@ -20,11 +20,13 @@ public record MaskSwaps(SquareGram gram) {
   /**
    * Improves a mask.
    *
+   * @param weights [rows, columns], dense
    * @param mask [rows, ceil(columns / 8)] bytes, the least significant bit first, 1 for a kept
    *     weight; changed in place
    * @param groupSize columns of a group in which swaps must stay, if there are groups
    * @param budget swaps of a row at most; without one, swaps are made until none gains, but never
    *     more than the row has columns
+   * @throws IllegalArgumentException if sizes don't agree, or columns don't fall into groups
    */
   public void refine(
       WeightMatrix weights, MemorySegment mask, OptionalInt groupSize, OptionalInt budget) {
@@ -46,14 +48,23 @@ public record MaskSwaps(SquareGram gram) {
     }
   }
 
-  /** Returns a search for a row's swaps, for one thread; without groups it needs the reach. */
+  /**
+   * Returns a search for a row's swaps, for one thread.
+   *
+   * @param reach what {@link #reach} returns; not needed with groups
+   */
   static RowSwaps.Search search(SquareGram gram, OptionalInt groupSize, double[] reach) {
     return groupSize.isPresent()
         ? new GroupSwaps(gram, groupSize.getAsInt())
         : new BestSwaps(gram, reach);
   }
 
-  /** Returns for each column i the greatest {@code |G[i, j]| / sqrt(G[j, j])} of the others. */
+  /**
+   * Returns for each column i the greatest {@code |G[i, j]| / sqrt(G[j, j])} of all other columns
+   * j.
+   *
+   * @param diagonal of G
+   */
   static double[] reach(SquareGram gram, float[] diagonal) {
     double[] reach = new double[diagonal.length];
     gram.workers.run(
@@ -79,13 +90,16 @@ public record MaskSwaps(SquareGram gram) {
     private final SquareGram gram;
     private final int size;
 
-    /** What each column changes by itself. */
+    /** What each column changes by itself; behind the last column 0. */
     private final double[] changes;
 
     /** What columns k and k + d change together, for each d; minus infinity if they are no pair. */
     private final double[] together;
 
-    /** The best of each column's pairs, columns being filled up to whole vectors. */
+    /**
+     * The best change of each column's pairs. There are more elements than columns, to whole
+     * vectors.
+     */
     private final double[] best;
 
     private final LowestColumns lowest = new LowestColumns();
@@ -109,6 +123,11 @@ public record MaskSwaps(SquareGram gram) {
       }
     }
 
+    /**
+     * Sets what the pairs of a group change together.
+     *
+     * @param first the group's first column
+     */
     private void join(RowSwaps row, int first) {
       for (int i = first; i < first + size; i++) {
         for (int j = i + 1; j < first + size; j++) {
@@ -120,6 +139,7 @@ public record MaskSwaps(SquareGram gram) {
       }
     }
 
+    /** Makes the best swap, and returns whether there was one that gains. */
     private boolean swapBest(RowSwaps row) {
       for (int k = 0; k < gram.columns(); k++) {
         changes[k] = Math.min(row.pruning(k), row.restoring(k));
@@ -140,7 +160,11 @@ public record MaskSwaps(SquareGram gram) {
       return true;
     }
 
-    /** Returns what a pair of a group changes, the pairs counted by kept columns. */
+    /**
+     * Returns what a pair of a group changes.
+     *
+     * @param at the pair's number, counted by the columns that are pruned
+     */
     private double change(RowSwaps row, int first, int at) {
       int i = first + at / size;
       int j = first + at % size;
@@ -159,6 +183,7 @@ public record MaskSwaps(SquareGram gram) {
    * may have lowered it. The other bound is by {@code |G[i, j]| <= reach[i] sqrt(G[j, j])}.
    */
   private static final class BestSwaps implements RowSwaps.Search {
+    /** How many more pairs are looked at once a swap gains. */
     private static final int PAIRS = 1 << 14;
 
     private final SquareGram gram;
@@ -168,17 +193,22 @@ public record MaskSwaps(SquareGram gram) {
     private final double[] weights;
     private final double[] restoring;
 
-    /** Of columns that can be restored the roots, and 0; of others 0, and infinity. */
+    /** {@code |w[k]| sqrt(G[k, k])} of columns that can be restored, 0 of others. */
     private final double[] roots;
 
+    /** 0 for columns that can be restored, infinity for others. */
     private final double[] shut;
+
+    /** For each kept column a bound below what its pairs change. */
     private final double[] bounds;
+
     private final double[] before;
     private final LowestColumns lowest = new LowestColumns();
 
-    /** The lowest b of the columns that can be restored, and the greatest of their roots. */
+    /** The lowest b of the columns that can be restored. */
     private double lowestRestoring;
 
+    /** The greatest root of the columns that can be restored. */
     private double greatestRoot;
 
     private int prune;
@@ -218,7 +248,10 @@ public record MaskSwaps(SquareGram gram) {
       }
     }
 
-    /** Notes whether a column can be restored, for loops that don't ask: half of all can be. */
+    /**
+     * Notes whether a column can be restored. That makes the loops over columns free of branches:
+     * half of all columns can be.
+     */
     private void place(RowSwaps row, int k) {
       boolean open = row.restoring(k) < Double.POSITIVE_INFINITY;
       roots[k] = open ? row.root(k) : 0;
@@ -235,6 +268,7 @@ public record MaskSwaps(SquareGram gram) {
       }
     }
 
+    /** Returns a bound below what all swaps of a kept column change, by its reach. */
     private double leastByReach(RowSwaps row, int i) {
       double together = Math.abs(row.twice(i)) * reach[i] * greatestRoot;
       return row.pruning(i) + lowestRestoring - together;

@@ -10,7 +10,15 @@ import io.github.wandacuda.WeightMatrix;
  * @param output {@code ‖W X‖^2 = trace(W G W^T)}
  */
 public record OutputError(double error, double output) {
-  /** Computes both: products with G in float32, as linear layers have them, else float64. */
+  /**
+   * Computes both: products with G in float32, as a linear layer has them, everything else in
+   * float64.
+   *
+   * @param gram the second moments of the layer's inputs
+   * @param weights [rows, columns]
+   * @param changed [rows, columns] of F32 in dense rows
+   * @throws IllegalArgumentException if sizes don't agree
+   */
   public static OutputError of(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
     gram.require(weights, "changed weights", changed);
     double[] sums = new double[2];

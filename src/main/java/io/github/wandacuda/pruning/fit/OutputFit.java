@@ -30,8 +30,11 @@ import java.util.stream.IntStream;
  * <p>Products are those of linear layers in float32; the inverse is never made whole but applied as
  * its two triangular factors, which costs half as many digits.
  *
- * @param arena takes what is computed
+ * @param operations compute the products
+ * @param workers do the rest; results are the same for any number of them
+ * @param arena owns what is computed
  * @param weights of the module in F32, [output features, input features]
+ * @param moments of what the module reads, and of what is missing behind it
  */
 public record OutputFit(
     Operations operations,
@@ -48,8 +51,10 @@ public record OutputFit(
    * Chooses groups of neighbouring columns that go: those with the lowest scores, of equal ones the
    * first.
    *
+   * @param width columns of a group
+   * @param count how many groups go
    * @param missing whether the weights will be fitted to what is missing behind the module too
-   * @return them in ascending order, or nothing if the moments can't be factored
+   * @return their numbers in ascending order, or nothing if the moments can't be factored
    */
   public Optional<List<Integer>> lowest(ColumnScore score, int width, int count, boolean missing) {
     if (score == ColumnScore.GREEDY) {
@@ -82,6 +87,7 @@ public record OutputFit(
             .toList());
   }
 
+  /** Chooses groups by {@link ColumnElimination}. */
   private Optional<List<Integer>> greedy(int width, int count, boolean missing) {
     int columns = weights.columns();
     List<Integer> all = IntStream.range(0, columns).boxed().toList();
@@ -104,7 +110,13 @@ public record OutputFit(
             });
   }
 
-  /** Fits [output features, kept columns] in F32; nothing if the moments can't be factored. */
+  /**
+   * Fits the weights of the columns that stay.
+   *
+   * @param kept those columns, in ascending order
+   * @param missing whether they are fitted to what is missing behind the module too
+   * @return [output features, kept columns] in F32, or nothing if the moments can't be factored
+   */
   public Optional<WeightMatrix> fitted(List<Integer> kept, boolean missing) {
     return factor(kept).map(factor -> fitted(kept, missing, factor));
   }
@@ -141,6 +153,7 @@ public record OutputFit(
     }
   }
 
+  /** Factors the moments of some columns. */
   private Optional<GramFactor> factor(List<Integer> columns) {
     int count = columns.size();
     Gram gram = new Gram(count, arena.allocate(Gram.elements(count) * Float.BYTES));
@@ -156,12 +169,13 @@ public record OutputFit(
     return GramFactor.of(gram, workers);
   }
 
+  /** Returns the factor's triangle as a matrix with zeros below the diagonal. */
   private WeightMatrix upper(GramFactor factor, Arena memory) {
     int columns = factor.columns();
     return matrix(columns, columns, memory, (i, j) -> j < i ? 0 : factor.column(j)[i]);
   }
 
-  /** Returns what {@link #upper} does with rows and columns exchanged. */
+  /** Returns the transpose of {@link #upper}. */
   private WeightMatrix lower(GramFactor factor, Arena memory) {
     int columns = factor.columns();
     return matrix(columns, columns, memory, (i, j) -> j > i ? 0 : factor.column(i)[j]);
@@ -172,6 +186,7 @@ public record OutputFit(
     float at(int row, int column);
   }
 
+  /** Returns a matrix of F32 whose elements are computed by the workers. */
   private WeightMatrix matrix(int rows, int columns, Arena memory, Element element) {
     WeightMatrix matrix = empty(DType.F32, rows, columns, memory);
     workers.run(
@@ -184,7 +199,11 @@ public record OutputFit(
     return matrix;
   }
 
-  /** Returns a matrix of zeros. */
+  /**
+   * Returns a matrix of zeros with dense rows.
+   *
+   * @param memory owns it
+   */
   public static WeightMatrix empty(DType dtype, int rows, int columns, Arena memory) {
     MemorySegment bytes = memory.allocate((long) rows * columns * dtype.bytes(), ALIGNMENT);
     return WeightMatrix.of(bytes, dtype, rows, columns);

@@ -23,7 +23,7 @@ public final class OutputProjections {
   private OutputProjections() {}
 
   /**
-   * Says why a model's output projections can't be fitted, unless they can.
+   * Returns why a model's output projections can't be fitted, or nothing if they can.
    *
    * @param update how they would be fitted
    * @param requantize whether fitted weights may be rounded to the codes of a quantized checkpoint
@@ -57,7 +57,11 @@ public final class OutputProjections {
     return model.modules().stream().filter(module -> names.contains(module.name())).toList();
   }
 
-  /** Says that a module's weights are codes, which aren't fitted. */
+  /**
+   * Returns the failure of a module whose weights are codes, and so can't be fitted.
+   *
+   * @param module a quantized one
+   */
   public static InputException notPlain(LinearModule module) {
     boolean rounds = module.quantized().canRequantize();
     return (rounds ? module.place().hint("`requantize` rounds them to its codes") : module.place())

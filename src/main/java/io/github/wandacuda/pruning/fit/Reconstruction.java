@@ -15,12 +15,12 @@ import java.lang.foreign.MemorySegment;
  * @param gram the second moments of the layers' one input, which must stay open
  */
 public record Reconstruction(SquareGram gram) {
-  /** Steps of conjugate gradients from weights as they are. */
+  /** How many steps of conjugate gradients are taken from weights as they are. */
   public static final int STEPS = 10;
 
   /**
-   * An error that became this part of what it was is known to be less, whatever the rounding of
-   * float32 products; one that is nearer is computed in float64.
+   * An error that became less than this part of what it was is known to be less, whatever the
+   * rounding of float32 products. One that is nearer is computed in float64.
    */
   static final double SURELY_LESS = 0.99;
 

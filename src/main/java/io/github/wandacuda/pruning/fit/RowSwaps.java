@@ -19,7 +19,7 @@ import java.util.Arrays;
  * start.
  */
 final class RowSwaps {
-  /** What a swap must gain, as a part of the error. */
+  /** What a swap must gain, as a part of the error before it. */
   private static final double LEAST_GAIN = 1e-6;
 
   /** An error that fell below this part of where it began was a difference of rounded numbers. */
@@ -30,25 +30,38 @@ final class RowSwaps {
   private final float[] diagonal;
   private final float[] weights;
   private final boolean[] kept;
+
+  /** The mask that the row began with. */
   private final boolean[] keptBefore;
+
   private final double[] twice;
   private final double[] c;
+
+  /** The c that the row began with. */
   private final double[] begun;
 
-  /** {@code w^2 G[k, k]}, infinite for columns that can't be pruned, or can't be restored. */
+  /** {@code w^2 G[k, k]}; infinite for columns that can't be pruned. */
   private final double[] pruningSquares;
 
+  /** {@code w^2 G[k, k]}; infinite for columns that can't be restored. */
   private final double[] restoringSquares;
 
   private double error;
   private int swaps;
   private int most;
 
+  /** Finds the swaps of a row, and makes them. */
   @FunctionalInterface
   interface Search {
+    /** Makes swaps by {@link #swap} until none gains or {@link #isDone}. */
     void run(RowSwaps row);
   }
 
+  /**
+   * Makes room for a row; used for one after the other, by one thread.
+   *
+   * @param diagonal of G
+   */
   RowSwaps(SquareGram gram, float[] diagonal) {
     this.gram = gram;
     this.diagonal = diagonal;
@@ -78,6 +91,9 @@ final class RowSwaps {
    * Improves a row. If its error all but vanishes, it is improved anew from products in float64.
    *
    * @param products holds c
+   * @param at where it begins there
+   * @param mostSwaps how many swaps may be made
+   * @param search makes them
    * @return whether the row has another mask, by which its error is less
    */
   boolean improve(float[] products, int at, int mostSwaps, Search search) {
@@ -107,7 +123,9 @@ final class RowSwaps {
     }
   }
 
-  /** Begins with c, and returns what the error is a sum of, in size. */
+  /**
+   * Begins a row with c as it is, and returns the size of the terms that its error is the sum of.
+   */
   private double begin() {
     error = 0;
     swaps = 0;
@@ -126,13 +144,14 @@ final class RowSwaps {
     return (double) weights[k] * weights[k] * diagonal[k];
   }
 
-  /** Sets the squares of a column by the side that it is on. */
+  /** Sets a column's squares, by whether it is kept. */
   private void place(int k) {
     boolean restorable = !kept[k] && diagonal[k] > 0;
     pruningSquares[k] = kept[k] ? square(k) : Double.POSITIVE_INFINITY;
     restoringSquares[k] = restorable ? square(k) : Double.POSITIVE_INFINITY;
   }
 
+  /** Returns whether no more swaps may be made. */
   boolean isDone() {
     return swaps >= most;
   }
@@ -162,17 +181,25 @@ final class RowSwaps {
     return Math.fma(-twice[j], c[j], restoringSquares[j]);
   }
 
-  /** Returns what both together change beyond a[i] + b[j]. */
+  /**
+   * Returns what pruning i and restoring j change together, beyond a[i] + b[j].
+   *
+   * @param element G[i, j]
+   */
   double together(int i, int j, float element) {
     return twice[i] * weights[j] * element;
   }
 
-  /** Returns what a change of the error must be below to be worth a swap. */
+  /** Returns a change of the error, 0 or less; a swap is worth it only below that. */
   double leastChange() {
     return -LEAST_GAIN * Math.max(0, error);
   }
 
-  /** Prunes i and restores j, which changes the error as given. */
+  /**
+   * Prunes i and restores j.
+   *
+   * @param change what that changes the error by
+   */
   void swap(int i, int j, double change) {
     kept[i] = false;
     kept[j] = true;

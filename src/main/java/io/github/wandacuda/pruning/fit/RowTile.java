@@ -14,7 +14,8 @@ import java.util.OptionalInt;
 
 /**
  * Some of a layer's rows where the backend works on them: weights w, their mask, and x, what they
- * are to become.
+ * are to become. One object is turned to one tile after the other; what it has computed of a tile
+ * is lost then, except on a device that holds the whole layer.
  */
 public final class RowTile implements AutoCloseable {
   private final LayerRows layer;
@@ -33,12 +34,13 @@ public final class RowTile implements AutoCloseable {
   private Tensor p;
   private Tensor products;
 
-  /** Whether p is w - x, and whether products are p times G. */
+  /** Whether p is w - x. */
   private boolean subtracted;
 
+  /** Whether products are p times G. */
   private boolean multiplied;
 
-  /** Makes room for a tile's rows. */
+  /** Makes room for the rows of a tile. */
   RowTile(LayerRows layer) {
     this.layer = layer;
     gram = layer.gram;
@@ -54,11 +56,18 @@ public final class RowTile implements AutoCloseable {
     return first;
   }
 
+  /** Returns how many rows the tile has. */
   public int rows() {
     return count;
   }
 
-  /** Turns to other rows, and brings them and their mask where they aren't there. */
+  /**
+   * Turns to other rows. Where the layer isn't on the device as a whole, their weights and their
+   * mask are brought.
+   *
+   * @param from the first of them in the layer
+   * @param rows how many
+   */
   void turnTo(int from, int rows) {
     first = from;
     count = rows;
@@ -81,6 +90,7 @@ public final class RowTile implements AutoCloseable {
     }
   }
 
+  /** Brings the rows' weights. */
   void loadWeights() {
     load(layer.weights, w);
   }
@@ -99,7 +109,7 @@ public final class RowTile implements AutoCloseable {
     }
   }
 
-  /** Brings rows of the result for x. */
+  /** Brings the rows of the layer's result, as x. */
   public void loadResult() {
     load(layer.result, x);
   }
@@ -108,12 +118,12 @@ public final class RowTile implements AutoCloseable {
     fill(to, (worker, row, rows, at) -> matrix.read(first + row, 0, gram.columns(), rows, at));
   }
 
-  /** Takes elements of a row to an array, or from it. */
+  /** Moves the elements of a row between an array and another place. */
   private interface RowBody {
     void take(int worker, int row, float[] rows, int at);
   }
 
-  /** Fills a tensor's rows: in its own array, or in one that is uploaded. */
+  /** Fills a tensor's rows: in its own array, or in one that is uploaded then. */
   private void fill(Tensor to, RowBody body) {
     forRows(to, body);
     if (!(to instanceof CpuTensor)) {
@@ -121,6 +131,7 @@ public final class RowTile implements AutoCloseable {
     }
   }
 
+  /** Reads a tensor's rows: in its own array, or in one that was downloaded. */
   private void drain(Tensor from, RowBody body) {
     if (!(from instanceof CpuTensor)) {
       gram.download(from, host);
@@ -135,7 +146,7 @@ public final class RowTile implements AutoCloseable {
         count, (worker, row) -> body.take(worker, row, rows, start0 + row * gram.columns()));
   }
 
-  /** Starts with x as it is but 0 for what is pruned. */
+  /** Starts with x as it is, but makes 0 what is pruned. */
   public void start() {
     if (layer.mask != null) {
       fitting.part(x, kept, true, x);
@@ -144,7 +155,7 @@ public final class RowTile implements AutoCloseable {
     multiplied = false;
   }
 
-  /** Starts with the result that tiles have in turn, from host memory if it isn't there. */
+  /** Starts with the layer's result as x; it is brought from host memory where it isn't here. */
   public void resume() {
     enter();
     start();
@@ -162,7 +173,7 @@ public final class RowTile implements AutoCloseable {
     }
   }
 
-  /** Takes the kept weights as they are for x. */
+  /** Starts with the kept weights as they are, as x. */
   public void startMasked() {
     fitting.part(w, kept, true, x);
     fitting.part(w, kept, false, p);
@@ -170,19 +181,20 @@ public final class RowTile implements AutoCloseable {
     multiplied = false;
   }
 
-  /** Returns a sum with the rows' {@code w G w} added. */
+  /** Returns a sum plus {@code w G w} of each row, added row by row. */
   public double withOutput(double sum) {
     gram.multiply(w, products);
     multiplied = false;
     return Arrays.stream(fitting.dots(w, products)).reduce(sum, Double::sum);
   }
 
-  /** Returns a sum with the rows' {@code (w - x) G (w - x)} added. */
+  /** Returns a sum plus {@code (w - x) G (w - x)} of each row, added row by row. */
   public double withError(double sum) {
     multiply();
     return Arrays.stream(fitting.dots(p, products)).reduce(sum, Double::sum);
   }
 
+  /** Computes {@code p = w - x} and its products with G, unless they are there. */
   private void multiply() {
     if (!subtracted) {
       fitting.difference(w, x, p);
@@ -194,7 +206,12 @@ public final class RowTile implements AutoCloseable {
     }
   }
 
-  /** Improves the mask of weights as they are, by {@link MaskSwaps}. */
+  /**
+   * Improves the mask by {@link MaskSwaps}, and starts with the weights that it keeps.
+   *
+   * @param groupSize columns of a group in which swaps must stay, if there are groups
+   * @param budget swaps of a row at most; nothing to go on until none gains
+   */
   public void swap(OptionalInt groupSize, OptionalInt budget) {
     int most = Math.min(gram.columns(), budget.orElse(gram.columns()));
     multiply();
@@ -202,7 +219,11 @@ public final class RowTile implements AutoCloseable {
     startMasked();
   }
 
-  /** Changes what is kept of x by so many steps of {@link Reconstruction}. */
+  /**
+   * Changes what is kept of x by {@link Reconstruction}, after one of the starts.
+   *
+   * @param steps how many are taken
+   */
   public void reconstruct(int steps) {
     fitting.part(x, kept, true, start);
     multiply();
@@ -224,7 +245,8 @@ public final class RowTile implements AutoCloseable {
    *
    * @param inverse M
    * @param unit by what weights are multiplied meanwhile
-   * @param fall what is left of U, 0 in the first step, which begins with the weights
+   * @param fall U as a part of T; 0 in the first step, which begins with the weights
+   * @param factor of the products with M
    */
   public void alternate(SquareGram inverse, double unit, float fall, float factor) {
     Tensor scaled = start;
@@ -240,14 +262,18 @@ public final class RowTile implements AutoCloseable {
     leave();
   }
 
-  /** Ends {@link Alps}: x becomes weights again. */
+  /**
+   * Ends {@link Alps}: x becomes weights again.
+   *
+   * @param unit as in {@link #alternate}
+   */
   public void unscale(double unit) {
     enter();
     fitting.unscale(w, unit, x);
     leave();
   }
 
-  /** Writes the rows' mask. */
+  /** Writes the rows' mask to host memory. */
   public void storeMask() {
     drain(
         kept,
@@ -259,7 +285,7 @@ public final class RowTile implements AutoCloseable {
         });
   }
 
-  /** Writes x to the rows of the result. */
+  /** Writes x to the rows of the layer's result in host memory. */
   public void storeResult() {
     drain(
         x,

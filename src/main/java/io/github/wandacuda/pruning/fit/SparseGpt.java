@@ -47,6 +47,14 @@ public record SparseGpt(
   /** Elements of a tile of rows at most: 16 MiB of what is added to them. */
   private static final int TILE_ELEMENTS = 1 << 22;
 
+  /**
+   * Makes a pruner for layers with the same inputs.
+   *
+   * @param operations compute the products; results are the same for any backend that sums as the
+   *     CPU does
+   * @param workers threads for the rest; results are the same for any number of them
+   * @param factor of the inputs' Gram matrix
+   */
   public SparseGpt(Operations operations, WorkerPool workers, GramFactor factor) {
     this(operations, workers, factor, LayerwiseKernels.chosen().sparseGpt(), TILE_ELEMENTS);
   }
@@ -102,9 +110,11 @@ public record SparseGpt(
    * Prunes and fits a layer that lies on a device. Fitted weights that are too large for the
    * module's type aren't refused here, but when they are written.
    *
+   * @param device of the operations
    * @param weights its weights in host memory, which stay as they are
-   * @param w the same on the device, as are {@code kept}, which takes the mask, and {@code x},
-   *     which takes the result
+   * @param w the same on the device, as are {@code kept} and {@code x}
+   * @param kept takes the mask
+   * @param x takes the result
    */
   void prune(
       LayerFitting device,
@@ -166,6 +176,7 @@ public record SparseGpt(
     }
   }
 
+  /** Returns how many rows of a layer are worked on at a time. */
   private int tileRows(WeightMatrix weights) {
     int most = Math.max(1, tileElements / weights.columns() / SparseGptKernels.ROWS);
     return Math.min(weights.rows(), most * SparseGptKernels.ROWS);
@@ -175,10 +186,12 @@ public record SparseGpt(
     return arena.allocate(Math.max(1, rows * columns) * Float.BYTES, Long.BYTES);
   }
 
+  /** Returns the first elements of a tensor of one column as a matrix. */
   private static Tensor shaped(Tensor tensor, int rows, int columns) {
     return tensor.rows(0, rows * columns).reshaped(rows, columns);
   }
 
+  /** Checks that type, sizes and pattern fit. */
   private void requireFit(WeightMatrix weights, Sparsity sparsity, MemorySegment mask) {
     int columns = weights.columns();
     if (weights.dtype() != DType.F32 || !weights.hasDenseRows()) {
@@ -205,6 +218,7 @@ public record SparseGpt(
     return (long) weights.rows() * Math.ceilDiv(weights.columns(), Byte.SIZE);
   }
 
+  /** Returns how many columns a block has. */
   private static int width(Sparsity sparsity) {
     return switch (sparsity) {
       case Ratio ratio -> BLOCK;
@@ -220,6 +234,7 @@ public record SparseGpt(
     }
   }
 
+  /** Returns a block of columns with its part of the factor. */
   private ColumnBlock block(int first, int width) {
     int stride = ColumnBlock.stride(width);
     float[] upper = new float[width * stride];
@@ -248,7 +263,12 @@ public record SparseGpt(
     private int width;
     private Weight weight;
 
-    /** Makes room for the widest block and tiles of so many rows. */
+    /**
+     * Makes room.
+     *
+     * @param widest columns of the widest block, which is the first
+     * @param tileRows rows of a tile at most
+     */
     TrailingUpdate(int widest, int tileRows) {
       int rest = factor.columns() - widest;
       panel = floats(arena, rest, widest);
@@ -256,6 +276,12 @@ public record SparseGpt(
       terms = operations.tensor(tileRows * rest, 1);
     }
 
+    /**
+     * Begins a block.
+     *
+     * @param first its first column
+     * @param count its columns
+     */
     void begin(int first, int count) {
       closeWeight();
       width = count;
@@ -275,12 +301,15 @@ public record SparseGpt(
       return weight != null;
     }
 
-    /** Returns where the changes of so many rows are put. */
+    /** Returns the tensor that takes the changes of some rows, [rows, columns of the block]. */
     Tensor changes(int rows) {
       return shaped(changes, rows, width);
     }
 
-    /** Returns what some rows' changes come to. */
+    /**
+     * Returns what the changes of some rows come to in the columns to the right of the block; valid
+     * until the next call.
+     */
     Tensor terms(Tensor of) {
       Tensor product = shaped(terms, of.rows(), weight.rows());
       operations.linear(of, weight, null, product);

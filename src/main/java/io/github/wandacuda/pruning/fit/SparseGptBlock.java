@@ -13,7 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Prunes one block of columns after the other, its rows shared out to workers. */
+/** Prunes one block of columns after the other in host memory, its rows shared out to workers. */
 final class SparseGptBlock {
   private static final int ROWS_PER_TASK = 2 * SparseGptKernels.ROWS;
 
@@ -31,6 +31,7 @@ final class SparseGptBlock {
   private int threshold;
   private int[] keys = {};
 
+  /** A worker's buffers, for the rows of a task. */
   @SuppressWarnings("ArrayRecordComponent")
   private record Scratch(float[] weights, float[] changes, long[] kept) {
     static Scratch of(int width) {
@@ -42,6 +43,13 @@ final class SparseGptBlock {
     }
   }
 
+  /**
+   * Makes room.
+   *
+   * @param rows of the weights, changed in place
+   * @param mask takes the packed mask
+   * @param widest columns of the widest block
+   */
   SparseGptBlock(
       SparseGptKernels kernels,
       WeightRows rows,
@@ -60,7 +68,13 @@ final class SparseGptBlock {
     counts = new SortedKeys(workers.count());
   }
 
-  /** Begins the block from a column on: finds its threshold, if the sparsity has one. */
+  /**
+   * Begins a block: finds its threshold, if the sparsity has one.
+   *
+   * @param firstColumn where it begins in the layer
+   * @param columns the block
+   * @param asked how much goes
+   */
   void begin(int firstColumn, ColumnBlock columns, Sparsity asked) {
     first = firstColumn;
     block = columns;
@@ -89,7 +103,11 @@ final class SparseGptBlock {
         });
   }
 
-  /** Prunes rows {@code from} to {@code to - 1}, and puts their changes side by side. */
+  /**
+   * Prunes rows {@code from} to {@code to - 1} of the block.
+   *
+   * @param changes takes their changes, in dense rows of the block's width
+   */
   void prune(int from, int to, MemorySegment changes) {
     workers.runRanges(
         to - from,
@@ -124,7 +142,7 @@ final class SparseGptBlock {
     }
   }
 
-  /** Writes a row's bits. */
+  /** Writes the bits of a row's columns in the block to the mask. */
   private void writeKept(int row, long[] kept, int at) {
     for (int column = 0; column < block.width(); column++) {
       long place = row * maskRowBytes + (first + column) / Byte.SIZE;
@@ -150,16 +168,23 @@ final class SparseGptBlock {
     private final int[][] counts;
     private int[] candidates = {};
 
+    /**
+     * Makes counts for keys, all 0.
+     *
+     * @param workers how many count them
+     */
     SortedKeys(int workers) {
       counts = new int[workers][1 << UPPER_BITS];
     }
 
+    /** Forgets all keys. */
     void clear() {
       for (int[] each : counts) {
         Arrays.fill(each, 0);
       }
     }
 
+    /** Counts some keys, for one worker. */
     void add(int worker, int[] keys, int from, int to) {
       int[] mine = counts[worker];
       for (int i = from; i < to; i++) {
@@ -167,7 +192,13 @@ final class SparseGptBlock {
       }
     }
 
-    /** Returns the key at an index of the sorted keys, which are those that were counted. */
+    /**
+     * Returns the key at an index of the sorted keys.
+     *
+     * @param index from 0, less than {@code count}
+     * @param keys those that were counted, in any order, none negative
+     * @param count how many they are
+     */
     int at(int index, int[] keys, int count, WorkerPool workers) {
       int upper = 0;
       int before = 0;

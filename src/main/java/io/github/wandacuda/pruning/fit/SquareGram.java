@@ -44,20 +44,25 @@ public final class SquareGram implements AutoCloseable {
   private final Weight weight;
   private final int tileRows;
 
-  /** What works on rows, and whether that is in host memory while products are elsewhere. */
+  /** What works on rows. */
   private final RowFitting fitting;
 
   private final Optional<LayerFitting> device;
+
+  /** Whether rows are worked on in host memory while products are computed elsewhere. */
   private final boolean apart;
 
-  /** Rows and their products there then, once there were any. */
+  /**
+   * Rows and their products where products are computed, if that is elsewhere and they were needed.
+   */
   private List<Tensor> there = List.of();
 
   /**
    * Expands a Gram matrix.
    *
+   * @param operations multiply with it
    * @param workers what else there is to do is shared out to them
-   * @param gram is read from here on too, so its memory must outlive this
+   * @param gram is read later too, so its memory must outlive this
    */
   public SquareGram(Operations operations, WorkerPool workers, Gram gram) {
     this(operations, workers, gram, LayerwiseKernels.chosen().rows());
@@ -89,16 +94,24 @@ public final class SquareGram implements AutoCloseable {
     return operations;
   }
 
+  /** Returns what works on rows: on the device, or in host memory. */
   RowFitting fitting() {
     return fitting;
   }
 
-  /** Returns what works on whole layers, if that is on a device. */
+  /** Returns what works on whole layers, if rows are worked on on a device. */
   Optional<LayerFitting> device() {
     return device;
   }
 
-  /** Returns tensors for {@link #fitting}, all of them or none if there isn't room. */
+  /**
+   * Returns tensors for {@link #fitting}: all of them, or none if there isn't room.
+   *
+   * @param rows of each
+   * @param count how many tensors
+   * @return for the caller to close
+   * @throws io.github.wandacuda.error.BackendUnavailableException if the device has no room
+   */
   List<Tensor> tensors(int rows, int count) {
     return apart
         ? all(count, () -> CpuTensor.zeros(rows, columns()))
@@ -113,17 +126,22 @@ public final class SquareGram implements AutoCloseable {
     return tensors;
   }
 
-  /** Copies as many rows as a tensor has to where products are made. */
+  /** Copies rows to a tensor, as many as that has. */
   void upload(float[] rows, Tensor to) {
     operations.upload(MemorySegment.ofArray(rows), to);
   }
 
-  /** Copies the other way. */
+  /** Copies a tensor's rows. */
   void download(Tensor from, float[] rows) {
     operations.download(from, MemorySegment.ofArray(rows));
   }
 
-  /** Computes {@code products = rows * G} as a linear layer does, of {@link #tensors}. */
+  /**
+   * Computes {@code products = rows * G} as a linear layer does.
+   *
+   * @param rows made by {@link #tensors}, as are the products; at most {@link #tileRows} where
+   *     these are computed elsewhere
+   */
   void multiply(Tensor rows, Tensor products) {
     if (!apart) {
       operations.linear(rows, weight, null, products);
@@ -139,16 +157,17 @@ public final class SquareGram implements AutoCloseable {
     download(to, ((CpuTensor) products).data());
   }
 
-  /** Returns the rows of a tile. */
+  /** Returns how many rows a tile has. */
   int tileRows() {
     return tileRows;
   }
 
+  /** Returns how many inputs the layer has. */
   public int columns() {
     return gram.columns();
   }
 
-  /** Returns the second moment of each column. */
+  /** Returns the second moment of each column, in a new array. */
   public float[] diagonal() {
     float[] diagonal = new float[columns()];
     for (int column = 0; column < diagonal.length; column++) {
@@ -157,7 +176,11 @@ public final class SquareGram implements AutoCloseable {
     return diagonal;
   }
 
-  /** Refuses weights of another number of columns than the inputs have. */
+  /**
+   * Checks that weights have as many columns as the inputs.
+   *
+   * @throws IllegalArgumentException if not
+   */
   void require(WeightMatrix weights) {
     if (weights.columns() != columns()) {
       throw new IllegalArgumentException(
@@ -166,7 +189,13 @@ public final class SquareGram implements AutoCloseable {
     }
   }
 
-  /** Refuses a matrix that hasn't the shape of a layer's weights, or weights as above. */
+  /**
+   * Checks that a matrix has the shape of a layer's weights, and they as many columns as the
+   * inputs.
+   *
+   * @param what the matrix is, for the message
+   * @throws IllegalArgumentException if not
+   */
   void require(WeightMatrix weights, String what, WeightMatrix matrix) {
     require(weights);
     if (matrix.rows() != weights.rows() || matrix.columns() != weights.columns()) {
@@ -176,7 +205,7 @@ public final class SquareGram implements AutoCloseable {
     }
   }
 
-  /** Returns the whole matrix, row by row, as little-endian floats. */
+  /** Returns the whole matrix, row by row, as little-endian floats; valid until this is closed. */
   MemorySegment square() {
     return square;
   }
@@ -190,7 +219,10 @@ public final class SquareGram implements AutoCloseable {
     return gram.get(row, column);
   }
 
-  /** Returns the element from {@link #square}: for many of one row. */
+  /**
+   * Returns an element from {@link #square()}, which is faster than {@link #get} for many of one
+   * row.
+   */
   float square(int row, int column) {
     return square.getAtIndex(FLOAT, rowStart(row) + column);
   }

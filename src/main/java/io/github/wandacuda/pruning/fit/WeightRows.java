@@ -7,7 +7,12 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/** Copies pieces of the rows of a float32 matrix to arrays and back. */
+/**
+ * Copies pieces of the rows of a float32 matrix to arrays and back.
+ *
+ * @param matrix with dense rows
+ * @param workers among which rows are shared out
+ */
 record WeightRows(WeightMatrix matrix, WorkerPool workers) {
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
@@ -23,10 +28,17 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
     return matrix.columns();
   }
 
+  /**
+   * Copies elements of an array to a row.
+   *
+   * @param at where they are in the array
+   * @param column where they go in the row
+   */
   void write(float[] from, int at, int row, int column, int count) {
     MemorySegment.copy(from, at, matrix.data(), FLOAT, matrix.byteOffset(row, column), count);
   }
 
+  /** Sets a column to +0.0. */
   void clearColumn(int column) {
     for (int row = 0; row < matrix.rows(); row++) {
       matrix.data().set(FLOAT, matrix.byteOffset(row, column), 0);
@@ -35,7 +47,10 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
 
   /**
    * Returns by what power of 2 to multiply, so that squares of weights stay in float32's range, and
-   * far enough from its ends for what divides them: 0 if they do already. Dead columns don't count.
+   * far enough from its ends for what divides them.
+   *
+   * @param dead columns that don't count
+   * @return the exponent; 0 if squares are in that range already
    */
   int shift(boolean[] dead) {
     float[] least = new float[workers.count()];
@@ -60,6 +75,7 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
     return highest == 0 || squaresFit ? 0 : HIGHEST_EXPONENT - Math.getExponent(highest);
   }
 
+  /** Multiplies all weights by a power of 2. */
   void scale(int exponent) {
     if (exponent != 0) {
       forRows(
@@ -72,8 +88,9 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
     }
   }
 
-  /** Does something with a row, and returns whether that changed it. */
+  /** Does something with a row. */
   private interface RowBody {
+    /** Returns whether that changed the row. */
     boolean take(int worker, float[] weights);
   }
 
@@ -94,6 +111,9 @@ record WeightRows(WeightMatrix matrix, WorkerPool workers) {
 
   /**
    * Adds a dense matrix to the rows {@code from} to {@code to - 1}, from a column to their ends.
+   *
+   * @param terms as many rows
+   * @param column the first one that is added to
    */
   void add(MemorySegment terms, int from, int to, int column) {
     int width = matrix.columns() - column;
