@@ -8,11 +8,19 @@ import io.github.wandacuda.scalar.RowElements;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Says where a weight that isn't finite is: in the matrix, not in its tile, and in the model. */
+/**
+ * Checks that weights are finite, and says where one that isn't is: in the matrix rather than in
+ * its tile, and in the model.
+ */
 public final class FiniteWeights {
   private FiniteWeights() {}
 
-  /** Works on a tile; {@link NonFiniteWeightException} gets its place in the matrix. */
+  /**
+   * Works on a tile.
+   *
+   * @param firstRow where the tile starts in its matrix
+   * @throws NonFiniteWeightException what the work throws, by its place in the matrix
+   */
   public static void locate(int firstRow, Runnable work) {
     try {
       work.run();
@@ -21,7 +29,12 @@ public final class FiniteWeights {
     }
   }
 
-  /** Reads a row, widened exactly; refuses what is NaN or infinite. */
+  /**
+   * Reads a row, widened exactly.
+   *
+   * @param values takes one for each column
+   * @throws NonFiniteWeightException if one is NaN or infinite
+   */
   public static void read(RowReader weights, int row, float[] values) {
     weights.read(row, 0, values.length, values, 0);
     int highest = 0;
@@ -35,7 +48,11 @@ public final class FiniteWeights {
     }
   }
 
-  /** Refuses a module whose weights aren't all finite. */
+  /**
+   * Checks all weights of a module.
+   *
+   * @throws InputException if one isn't finite; the message names its place
+   */
   public static void require(LinearModule module) {
     try (Arena arena = Arena.ofShared()) {
       MemorySegment bytes = arena.allocate(module.tensor().bytes());
@@ -50,7 +67,11 @@ public final class FiniteWeights {
     }
   }
 
-  /** Returns the failure of a module that holds such a weight. */
+  /**
+   * Returns the failure of a module that holds such a weight.
+   *
+   * @param e by its place in the module
+   */
   public static InputException problem(LinearModule module, NonFiniteWeightException e) {
     return module
         .place()

@@ -7,6 +7,11 @@ import io.github.wandacuda.system.WorkerPool;
 final class MagnitudeRows {
   private MagnitudeRows() {}
 
+  /**
+   * Reads a row.
+   *
+   * @param magnitudes takes one for each column
+   */
   static void read(WeightMatrix matrix, int row, float[] magnitudes) {
     matrix.read(row, 0, magnitudes.length, magnitudes, 0);
     for (int c = 0; c < magnitudes.length; c++) {
@@ -19,7 +24,11 @@ final class MagnitudeRows {
     void take(int row, float[] magnitudes);
   }
 
-  /** Reads all rows, so many at a time by a worker. */
+  /**
+   * Reads all rows; each is handed over once, from whichever worker has read it.
+   *
+   * @param grain how many rows a worker takes at a time
+   */
   static void each(WeightMatrix matrix, WorkerPool workers, int grain, Body body) {
     workers.runRanges(
         matrix.rows(),

@@ -32,12 +32,21 @@ public record MagnitudeThreshold(Selector selector, WorkerPool workers, TileSour
             addAll(counts, (tile, some) -> selector.countMagnitudes(tile, upper, some)));
   }
 
-  /** Returns the magnitude at an index of a device matrix's sorted ones, which must be finite. */
+  /**
+   * Returns the magnitude at an index of the sorted ones of a matrix in device memory.
+   *
+   * @param index less than the number of elements
+   * @param matrix must be finite
+   */
   public static float at(long index, DeviceSelector selector, DeviceMatrix matrix) {
     return at(index, (upper, counts) -> selector.countMagnitudes(matrix, upper, counts));
   }
 
-  /** Returns that of a tensor's, of which NaN are the last. */
+  /**
+   * Returns the magnitude at an index of a tensor's sorted ones, of which NaN are the last.
+   *
+   * @param index less than the number of elements
+   */
   public static float at(long index, LayerFitting device, Tensor x) {
     return at(index, (upper, counts) -> device.countMagnitudes(x, upper, counts));
   }

@@ -37,6 +37,7 @@ public final class MaskFile {
    * @param modules all linear modules of the model
    * @param sourceSha256 the digest of the model that the masks must have been made for, or null
    *     where any with the same modules will do
+   * @return the masks, read on demand, for the caller to close
    * @throws InputException if the file isn't there or isn't what it should be
    */
   public static ModuleMasks open(Path file, Collection<LinearModule> modules, String sourceSha256) {
@@ -53,11 +54,15 @@ public final class MaskFile {
     return SafetensorsFile.isOf(file, FORMAT);
   }
 
+  /** Returns the name that a module's mask has in a file. */
   static String tensorName(LinearModule module) {
     return module.name() + SUFFIX;
   }
 
-  /** Returns a module's mask as a tensor, of whose place the length alone holds. */
+  /**
+   * Describes a module's mask as a tensor whose place in the file isn't known yet: its offsets give
+   * its length alone.
+   */
   static TensorInfo tensor(LinearModule module) {
     List<Long> shape = List.of((long) module.rows(), Selector.maskRowBytes(module.columns()));
     return new TensorInfo(tensorName(module), "U8", shape, 0, module.maskBytes());

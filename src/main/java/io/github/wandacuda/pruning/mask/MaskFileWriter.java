@@ -19,8 +19,7 @@ import java.util.Map;
 /**
  * Writes a file of masks, see {@link MaskFile}. The shapes are known beforehand, so each mask is
  * written where it belongs as it comes, in any order and from several threads; memory holds none.
- * The file has its name once all are there. Equal masks give equal bytes. What can't be written is
- * an {@link OutputException}.
+ * The file has its name once all are there. Equal masks give equal bytes.
  */
 public final class MaskFileWriter implements MaskSink, AutoCloseable {
   private static final Comparator<LinearModule> BY_NAME =
@@ -37,6 +36,7 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
    * @param target the file to write, a regular one; replaced if it exists
    * @param modules whose masks will come, in code-point order of their names as in the digest
    * @param sourceSha256 the digest of the model that the masks are for
+   * @throws OutputException if the file can't be written
    * @throws io.github.wandacuda.error.UsageException if another run is going to write it
    */
   public MaskFileWriter(Path target, List<LinearModule> modules, String sourceSha256) {
@@ -62,6 +62,7 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
   /**
    * Takes the mask of a module.
    *
+   * @throws OutputException if it can't be written
    * @throws IllegalArgumentException if the mask hasn't the module's size, or a bit is set that is
    *     no weight's
    * @throws IllegalStateException if the module's mask was there already
@@ -86,7 +87,12 @@ public final class MaskFileWriter implements MaskSink, AutoCloseable {
     file.write(positions[index], mask);
   }
 
-  /** Gives the file its name, after the last mask; fails if a mask is missing. */
+  /**
+   * Gives the file its name, after the last mask.
+   *
+   * @throws OutputException if that fails
+   * @throws IllegalStateException if a mask is missing
+   */
   public void finish() {
     synchronized (added) {
       if (added.cardinality() != modules.size()) {

@@ -14,7 +14,11 @@ public final class MaskPool implements AutoCloseable {
   private final Deque<MemorySegment> free = new ArrayDeque<>();
   private final long bytes;
 
-  /** Creates an empty pool; the largest mask has so many bytes. */
+  /**
+   * Creates an empty pool.
+   *
+   * @param bytes of the largest mask
+   */
   public MaskPool(long bytes) {
     this.bytes = bytes;
   }
@@ -23,7 +27,11 @@ public final class MaskPool implements AutoCloseable {
     return free.isEmpty() ? arena.allocate(bytes) : free.pop();
   }
 
-  /** Returns a mask of some bytes, which takes memory when it is first asked for. */
+  /**
+   * Returns a mask, which takes memory when it is first asked for.
+   *
+   * @param length in bytes, at most the largest mask's
+   */
   public Mask mask(long length) {
     return new Mask(length);
   }
@@ -37,6 +45,7 @@ public final class MaskPool implements AutoCloseable {
       this.length = length;
     }
 
+    /** Returns the mask's memory, the same at each call until {@link #giveBack}. */
     public synchronized MemorySegment get() {
       if (memory == null) {
         memory = take();
@@ -44,7 +53,7 @@ public final class MaskPool implements AutoCloseable {
       return memory.asSlice(0, length);
     }
 
-    /** Leaves the memory, which was asked for, to others. */
+    /** Leaves the memory to other masks. To be called once, after {@link #get}. */
     public void giveBack() {
       synchronized (MaskPool.this) {
         free.push(memory);

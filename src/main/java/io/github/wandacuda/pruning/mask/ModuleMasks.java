@@ -7,9 +7,13 @@ import java.lang.foreign.ValueLayout;
 import java.util.Collection;
 import java.util.function.IntBinaryOperator;
 
-/** The masks of a model's modules, for use by several threads. */
+/** The masks of a model's modules, read on demand. For use by several threads. */
 public interface ModuleMasks extends AutoCloseable {
-  /** Checks that there is a mask for each module; the message names one without. */
+  /**
+   * Checks that there is a mask for each module.
+   *
+   * @throws io.github.wandacuda.error.InputException if there is none for one; the message names it
+   */
   void require(Collection<LinearModule> modules);
 
   /**
@@ -17,6 +21,8 @@ public interface ModuleMasks extends AutoCloseable {
    *
    * @param mask takes the packed bits, rows * ceil(columns / 8) bytes: one bit a column, 1 = kept,
    *     least significant bit first, each row padded with 0
+   * @throws io.github.wandacuda.error.InputException if there is none for the module, or a bit is
+   *     set that is no weight's
    */
   void read(LinearModule module, MemorySegment mask);
 
@@ -33,7 +39,11 @@ public interface ModuleMasks extends AutoCloseable {
     return new CombinedMasks(this, others, (one, other) -> one | other);
   }
 
-  /** Masks made of two others. */
+  /**
+   * Masks made of two others, which it closes.
+   *
+   * @param kept makes of a byte of both the byte of the result
+   */
   record CombinedMasks(ModuleMasks first, ModuleMasks second, IntBinaryOperator kept)
       implements ModuleMasks {
     @Override

@@ -10,12 +10,16 @@ import java.lang.foreign.ValueLayout;
 
 /** Packed masks: a bit a column, least significant first, 1 for a kept weight, rows in bytes. */
 public final class PackedMasks {
-  /** Rows of a task. */
+  /** How many rows a worker takes at a time. */
   private static final int ROWS = 16;
 
   private PackedMasks() {}
 
-  /** Refuses a mask of another size. */
+  /**
+   * Checks a mask's size.
+   *
+   * @throws IllegalArgumentException if it isn't that of a mask of so many rows and columns
+   */
   public static void require(MemorySegment mask, int rows, int columns) {
     long needed = rows * Selector.maskRowBytes(columns);
     if (mask.byteSize() != needed) {
@@ -25,7 +29,12 @@ public final class PackedMasks {
     }
   }
 
-  /** Unpacks a row: whether each column is kept. */
+  /**
+   * Unpacks a row.
+   *
+   * @param mask of all rows
+   * @param kept takes for each column whether it is kept
+   */
   public static void read(MemorySegment mask, int row, boolean[] kept) {
     long start = row * Selector.maskRowBytes(kept.length);
     for (int first = 0; first < kept.length; first += Byte.SIZE) {
@@ -36,7 +45,12 @@ public final class PackedMasks {
     }
   }
 
-  /** Packs a row; the bits that fill its last byte become 0. */
+  /**
+   * Packs a row; the bits that fill its last byte become 0.
+   *
+   * @param kept for each column whether it is kept
+   * @param mask of all rows
+   */
   public static void write(boolean[] kept, MemorySegment mask, int row) {
     long start = row * Selector.maskRowBytes(kept.length);
     for (int first = 0; first < kept.length; first += Byte.SIZE) {
@@ -48,7 +62,12 @@ public final class PackedMasks {
     }
   }
 
-  /** Sets to zero what is pruned of a float32 matrix with dense rows. */
+  /**
+   * Sets to zero what is pruned of a matrix.
+   *
+   * @param weights float32 with dense rows, changed in place
+   * @param mask of all its rows
+   */
   public static void clear(WeightMatrix weights, MemorySegment mask, WorkerPool workers) {
     int columns = weights.columns();
     workers.runRanges(
@@ -60,7 +79,7 @@ public final class PackedMasks {
         });
   }
 
-  /** Returns the first row whose last byte has a bit set that is no column's, or -1. */
+  /** Returns the first row whose last byte has a bit set that is no column's, or -1 if none has. */
   static int firstWrongPadding(LinearModule module, MemorySegment mask) {
     int used = module.columns() % Byte.SIZE;
     if (used == 0) {

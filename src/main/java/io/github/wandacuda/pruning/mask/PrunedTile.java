@@ -6,8 +6,8 @@ import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Writes a module's result into the bytes of a tile, row by row, and counts. The mask is brought
- * into the form that is told from the weights alone: the verification sees nothing else.
+ * Writes a module's result into the bytes of a tile, row by row, and counts. The mask is changed so
+ * that it can be told from the written weights alone, since the verification sees nothing else.
  */
 public final class PrunedTile {
   private final ModuleRules rules;
@@ -15,10 +15,21 @@ public final class PrunedTile {
   private final SelectionRule.Lowest rule;
   private final boolean[] kept;
   private final float[] values;
+
+  /** How many weights of the tiles so far the mask takes out. */
   public long pruned;
+
+  /** How many weights of the tiles so far are zero. */
   public long zeros;
+
+  /** How many rows of the tiles so far hold nothing but zeros. */
   public int zeroRows;
 
+  /**
+   * Prepares for tiles of a module.
+   *
+   * @param mask of the whole module, changed as tiles are written
+   */
   public PrunedTile(ModuleRules rules, MemorySegment mask, int columns) {
     this.rules = rules;
     this.mask = mask;
@@ -32,6 +43,10 @@ public final class PrunedTile {
    *
    * @param weights the tile as the source has it, which becomes the result
    * @param updated the kept weights of the whole module, or null if they stay as they are
+   * @param firstRow where the tile begins in the module
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight of the source is NaN or
+   *     infinite, by its row in the tile
+   * @throws UnfitResultException if an updated weight is too large for the tile's type
    */
   public void write(WeightMatrix weights, WeightMatrix updated, int firstRow) {
     for (int row = 0; row < weights.rows(); row++) {
@@ -75,7 +90,11 @@ public final class PrunedTile {
     return value;
   }
 
-  /** Of a group's own zeros, which score alike, the mask prunes the first, as many as before. */
+  /**
+   * Moves the pruned ones among the source's own zeros to the front of each group: they have the
+   * same score, and the verification, which can't tell them apart, takes the first ones for pruned.
+   * As many of them stay pruned as before.
+   */
   private void keepLastOwnZeros() {
     int size = rule.groupSize(kept.length);
     for (int from = 0; from < kept.length; from += size) {

@@ -32,14 +32,26 @@ public final class RiaMask {
   private final TileBuffers buffers;
   private final Scope scope;
 
-  /** Makes a chooser with a buffer for each worker, in which the weights must not lie. */
+  /**
+   * Makes a chooser of masks.
+   *
+   * @param workers at most as many as there are buffers
+   * @param buffers for tiles of scores; the weights must lie elsewhere
+   * @param scope what weights are compared within
+   */
   public RiaMask(Selector selector, WorkerPool workers, TileBuffers buffers, Scope scope) {
     masks = new TileMasks(selector, workers);
     this.buffers = buffers;
     this.scope = scope;
   }
 
-  /** Chooses a mask of finite weights of float32, the same to the bit everywhere. */
+  /**
+   * Chooses a mask, the same to the bit on every backend and for any number of threads.
+   *
+   * @param weights finite ones of float32
+   * @param norms one for each input column, or null, which counts as ones
+   * @param mask takes the packed mask
+   */
   public void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
     SelectionRule ofRows = SelectionRule.of(sparsity, weights.columns());
     float[] checked = new SelectionArguments(DType.F32, weights.columns(), norms, ofRows).norms();
@@ -110,6 +122,7 @@ public final class RiaMask {
     private static final int BLOCK_ROWS = 128;
     private static final int CHAINS = 4;
 
+    /** Sums the magnitudes of a matrix with finite weights of float32. */
     static Sums of(WeightMatrix weights, WorkerPool workers) {
       int columns = weights.columns();
       double[] ofRows = new double[weights.rows()];

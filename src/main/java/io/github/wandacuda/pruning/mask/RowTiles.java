@@ -6,6 +6,7 @@ import io.github.wandacuda.WeightMatrix;
  * How a matrix is cut into tiles of whole rows: of the size that suits the backend, but small
  * enough that all workers get some.
  *
+ * @param rows rows of the matrix
  * @param tileRows rows of every tile but perhaps the last
  */
 public record RowTiles(int rows, int tileRows) {
@@ -14,8 +15,11 @@ public record RowTiles(int rows, int tileRows) {
   /**
    * Cuts a matrix whose rows lie one after the other; one whose rows are interleaved stays whole.
    *
+   * @param rowBytes bytes of a row
+   * @param dense whether rows lie one after the other
    * @param tileBytes what a backend likes to be given, see {@link
    *     io.github.wandacuda.backend.Backend#tileBytes}
+   * @param workers of which each gets some tiles, if there are as many rows
    */
   public static RowTiles of(int rows, long rowBytes, boolean dense, long tileBytes, int workers) {
     if (!dense) {
@@ -26,20 +30,27 @@ public record RowTiles(int rows, int tileRows) {
     return new RowTiles(rows, Math.toIntExact(Math.max(1, Math.min(bySize, byShare))));
   }
 
-  /** Cuts a matrix that lies in memory. */
+  /**
+   * Cuts a matrix that lies in memory.
+   *
+   * @param tileBytes as above
+   */
   public static RowTiles of(WeightMatrix matrix, long tileBytes, int workers) {
     long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
     return of(matrix.rows(), rowBytes, matrix.hasDenseRows(), tileBytes, workers);
   }
 
+  /** Returns the number of tiles. */
   public int count() {
     return (rows + tileRows - 1) / tileRows;
   }
 
+  /** Returns a tile's first row in the matrix. */
   public int firstRow(int tile) {
     return tile * tileRows;
   }
 
+  /** Returns how many rows a tile has. */
   public int rowsOf(int tile) {
     return Math.min(tileRows, rows - firstRow(tile));
   }

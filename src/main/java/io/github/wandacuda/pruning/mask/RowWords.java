@@ -41,12 +41,14 @@ public final class RowWords {
   private final int lanes;
   private final long signs;
   private final int rowWords;
+
+  /** One row, or those of a panel, one after the other. */
   private long[] words;
 
   /** {@link #words} as memory. */
   private MemorySegment memory;
 
-  /** The rows of the panel in {@link #words}; none at first. */
+  /** The matrix whose panel is in {@link #words}; null as long as there is none. */
   private WeightMatrix panelOf;
 
   private int panelStart;
@@ -66,7 +68,12 @@ public final class RowWords {
     memory = MemorySegment.ofArray(words);
   }
 
-  /** Reads a row, and returns where in {@link #words} it starts. */
+  /**
+   * Reads a row, in the place of those that were read before.
+   *
+   * @param matrix of the element type and the columns that this was made for
+   * @return where in {@link #words} it starts, for the methods that follow
+   */
   public int read(WeightMatrix matrix, int row) {
     if (!matrix.hasDenseRows()) {
       return readInterleaved(matrix, row);
@@ -109,11 +116,16 @@ public final class RowWords {
     words[word] = words[word] & ~lane | bits << shift;
   }
 
+  /** Returns how many weights a word holds. */
   public int lanes() {
     return lanes;
   }
 
-  /** Returns which of 64 columns from a word on are zeros of any sign, the first one lowest. */
+  /**
+   * Returns which of 64 columns are zeros of any sign, the first one in the lowest bit.
+   *
+   * @param start the word that the columns begin with
+   */
   public long zeros(int start) {
     return ~(lanes == 2 ? othersOfTwo(start) : othersOfFour(start));
   }
@@ -152,13 +164,20 @@ public final class RowWords {
     return ((word & ~signs) + ~signs) & signs;
   }
 
-  /** Returns how many weights of the row that starts at {@code start} are zeros. */
+  /**
+   * Returns how many weights of a row are zeros.
+   *
+   * @param start where it starts, as {@link #read} has returned
+   */
   public int count(int start) {
     return count(start, start + rowWords);
   }
 
   /**
-   * Returns whether every group of a row has the zeros that a pattern of a multiple of 4 asks for.
+   * Returns whether every group of a row has the zeros that a pattern asks for.
+   *
+   * @param start where it starts, as {@link #read} has returned
+   * @param pattern of a group size that is a multiple of 4
    */
   public boolean holds(int start, Sparsity.GroupPattern pattern) {
     if (!pattern.fits(columns)) {
@@ -193,7 +212,11 @@ public final class RowWords {
     return (to - from) * lanes - others;
   }
 
-  /** Returns whether no weight of the row that starts at {@code start} is zero. */
+  /**
+   * Returns whether no weight of a row is zero.
+   *
+   * @param start where it starts, as {@link #read} has returned
+   */
   public boolean hasNoZeros(int start) {
     long magnitudes = ~signs;
     long others = -1;
@@ -203,7 +226,13 @@ public final class RowWords {
     return (others & signs) == signs;
   }
 
-  /** Returns whether every weight of this row is that of {@code before}, bit for bit, or +0.0. */
+  /**
+   * Returns whether every weight of this row is that of another one, bit for bit, or +0.0.
+   *
+   * @param start where this row starts
+   * @param before has the other row, of the same type and as many columns
+   * @param beforeStart where the other one starts there
+   */
   public boolean keepsOrZeroes(int start, RowWords before, int beforeStart) {
     long[] old = before.words;
     long magnitudes = ~signs;
@@ -218,6 +247,7 @@ public final class RowWords {
     return (wrong & signs) == 0;
   }
 
+  /** Returns an element's bits, 16 or 32 of them, as an unsigned number. */
   public static long bits(WeightMatrix matrix, int row, int column) {
     long at = matrix.byteOffset(row, column);
     return Integer.toUnsignedLong(matrix.dtype().bits(matrix.data(), at));

@@ -25,16 +25,21 @@ public final class TileBuffers implements AutoCloseable {
     buffers = Stream.generate(() -> new GrowingMemory(source)).limit(workers).toList();
   }
 
-  /** Buffers of tiles that a backend works on. */
+  /** Returns buffers of tiles that a backend works on, in memory that suits it. */
   public static TileBuffers of(Backend backend) {
     return new TileBuffers(backend.concurrency(), backend.tileBytes(), backend::hostMemory);
   }
 
-  /** Buffers of tiles that are only looked at by Java code. */
+  /**
+   * Returns buffers of tiles that only Java code looks at: small enough to stay in a core's cache.
+   *
+   * @param workers a buffer is made for each
+   */
   public static TileBuffers inCache(int workers) {
     return new TileBuffers(workers, IN_CACHE, (bytes, arena) -> arena.allocate(bytes, CACHE_LINE));
   }
 
+  /** Returns how many workers have a buffer. */
   public int workers() {
     return buffers.size();
   }
@@ -44,15 +49,24 @@ public final class TileBuffers implements AutoCloseable {
     return tileBytes;
   }
 
-  /** Makes the buffers large enough; their content may be lost, so no worker may be at work. */
+  /**
+   * Makes the buffers large enough; their content may be lost, so no worker may be at work.
+   *
+   * @param bytes of each
+   */
   public void reserve(long bytes) {
     buffers.forEach(buffer -> buffer.atLeast(bytes));
   }
 
+  /** Returns the whole of a worker's buffer. */
   public MemorySegment of(int worker) {
     return buffers.get(worker).atLeast(0);
   }
 
+  /**
+   * Returns the first bytes of a worker's buffer, which must have been {@linkplain #reserve
+   * reserved}.
+   */
   public MemorySegment of(int worker, long bytes) {
     return of(worker).asSlice(0, bytes);
   }

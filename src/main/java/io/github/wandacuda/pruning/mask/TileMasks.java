@@ -15,16 +15,33 @@ import java.lang.foreign.MemorySegment;
 /**
  * Selects the tiles of a matrix on a backend, for their masks. These are the same to the bit on
  * every backend and for any number of threads.
+ *
+ * @param selector the backend's
+ * @param workers each has a tile under way
  */
 public record TileMasks(Selector selector, WorkerPool workers) {
-  /** Chooses by |W| times the column's norm in rows or groups (arXiv 2306.11695, section 3). */
+  /**
+   * Chooses a mask by |W| times the norm of the input column, within each row or group (Wanda,
+   * arXiv 2306.11695, section 3).
+   *
+   * @param norms one for each input column, or null, which counts as ones
+   * @param tileBytes what the backend likes to be given
+   * @param mask takes the packed mask
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
+   */
   public void wanda(
       WeightMatrix weights, float[] norms, Sparsity sparsity, long tileBytes, MemorySegment mask) {
     SelectionRule rule = SelectionRule.of(sparsity, weights.columns());
     select(tiles(weights, tileBytes), weights.dtype(), norms, rule, false, mask);
   }
 
-  /** Chooses a mask by |W|, within the whole matrix or each group. */
+  /**
+   * Chooses a mask by |W|, within the whole matrix for a share, or within each group for a pattern.
+   *
+   * @param tileBytes what the backend likes to be given
+   * @param mask takes the packed mask
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
+   */
   public void magnitude(
       WeightMatrix weights, Sparsity sparsity, long tileBytes, MemorySegment mask) {
     MatrixTiles tiles = tiles(weights, tileBytes);
@@ -35,7 +52,12 @@ public record TileMasks(Selector selector, WorkerPool workers) {
     return new MatrixTiles(weights, RowTiles.of(weights, tileBytes, workers.count()));
   }
 
-  /** Returns what is pruned; a threshold that all elements have a part in is found here. */
+  /**
+   * Returns what is pruned of a module's tiles. If that is a threshold over the whole matrix, all
+   * tiles are read to find it.
+   *
+   * @param rules of which the method is Wanda's or magnitude
+   */
   public SelectionRule rule(TileSource source, ModuleRules rules) {
     return rules.needsThreshold()
         ? ofMatrix(source, rules.sparsity())
@@ -58,8 +80,12 @@ public record TileMasks(Selector selector, WorkerPool workers) {
   /**
    * Selects all tiles.
    *
+   * @param dtype of the tiles
    * @param norms of the columns, or null for scores that are magnitudes
-   * @param scratch whether the tiles are nobody's, so that they may be pruned where they lie
+   * @param scratch whether nobody needs the tiles, so that they may be pruned where they lie
+   * @param mask the whole matrix's packed mask, which is filled in
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite, by its
+   *     place in the matrix
    */
   void select(
       TileSource source,

@@ -7,14 +7,23 @@ import java.util.Optional;
 
 /** A matrix that comes in tiles. Called from several workers at once, each for tiles of its own. */
 public interface TileSource {
+  /** Returns how the matrix is cut. */
   RowTiles tiles();
 
+  /** Returns how many columns the matrix has. */
   int columns();
 
-  /** Returns a tile's rows, writable, perhaps in a worker's buffer: until that one's next call. */
+  /**
+   * Returns a tile's rows, which may be changed.
+   *
+   * @param worker whose buffer they may lie in, so that they are valid until its next call
+   */
   WeightMatrix read(int worker, int tile);
 
-  /** Returns a tile's rows as {@link #read} does, or as codes if that is what they are. */
+  /**
+   * Returns a tile's rows as {@link #read} does, or as a {@link
+   * io.github.wandacuda.QuantizedMatrix} if they are codes.
+   */
   default RowReader stored(int worker, int tile) {
     return read(worker, tile);
   }
@@ -22,24 +31,31 @@ public interface TileSource {
   /** Rounds weights that are fitted to what the file holds. */
   @FunctionalInterface
   interface Rounding {
-    /** Returns the number nearest to another one that can be stored at a place of the matrix. */
+    /**
+     * Returns the number nearest to a value that can be stored at a place of the matrix.
+     *
+     * @param value finite
+     */
     float nearest(int row, int column, float value);
   }
 
-  /** Returns how fitted weights are rounded, unless they become the tiles' type. */
+  /** Returns how fitted weights are rounded; nothing if they are rounded to the tiles' type. */
   default Optional<Rounding> rounding() {
     return Optional.empty();
   }
 
   /**
-   * Takes back a tile that was read and changed; nothing is done where that is nobody's, or a view.
+   * Takes back a tile that was read and changed. Does nothing where nobody needs it, or where it is
+   * a view.
    *
-   * @param mask the tile's rows of the packed mask: which elements are kept; null if codes are as
-   *     they will be
+   * @param worker the one that has read it
+   * @param mask the tile's rows of the packed mask: which elements are kept; null for codes that
+   *     were pruned where they lie
+   * @param fitted whether kept elements were changed too
    */
   default void write(int worker, int tile, MemorySegment mask, boolean fitted) {}
 
-  /** The tiles of a matrix in memory, as views: changes are where they belong at once. */
+  /** The tiles of a matrix in memory, as views: changes are in the matrix at once. */
   record MatrixTiles(WeightMatrix matrix, RowTiles tiles) implements TileSource {
     @Override
     public int columns() {

@@ -41,6 +41,7 @@ public record WandaVariantMask(WorkerPool workers) {
    * @param weights finite ones of float32
    * @param norms one for each input column
    * @param sparsity a share
+   * @param mask takes the packed mask
    */
   public void choose(WeightMatrix weights, float[] norms, Sparsity sparsity, MemorySegment mask) {
     try (Arena arena = Arena.ofShared()) {
@@ -84,7 +85,7 @@ public record WandaVariantMask(WorkerPool workers) {
         });
   }
 
-  /** Turns the magnitudes of a row into its scores, in their place. */
+  /** Turns the magnitudes of a row into its scores, in the same array. */
   private static float[] scores(float[] magnitudes, float[] norms) {
     for (int c = 0; c < magnitudes.length; c++) {
       magnitudes[c] = Math.min(magnitudes[c] * norms[c], Float.MAX_VALUE);
@@ -99,7 +100,10 @@ public record WandaVariantMask(WorkerPool workers) {
     private final MemorySegment memory;
     private final double[] totals;
 
-    /** Up to which score each row's weights go at the last level; less than 0 for none. */
+    /**
+     * Up to which score each row's weights go, at the level of the last {@link #prune}; less than 0
+     * for none.
+     */
     final float[] thresholds;
 
     private SortedScores(WorkerPool workers, int rows, int columns, MemorySegment memory) {
@@ -110,7 +114,11 @@ public record WandaVariantMask(WorkerPool workers) {
       thresholds = new float[rows];
     }
 
-    /** Sorts the scores of a matrix; they are there as long as the arena. */
+    /**
+     * Sorts the scores of each row of a matrix.
+     *
+     * @param arena owns their memory, 4 bytes a weight
+     */
     static SortedScores of(WeightMatrix weights, float[] norms, WorkerPool workers, Arena arena) {
       int columns = weights.columns();
       MemorySegment memory = arena.allocate(weights.elements() * Float.BYTES, Float.BYTES);
