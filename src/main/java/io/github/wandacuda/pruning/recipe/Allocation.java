@@ -13,7 +13,7 @@ public sealed interface Allocation {
     return false;
   }
 
-  /** A rule that computes them. */
+  /** A rule that computes the shares. */
   enum Rule implements Allocation, Labelled {
     /** Every block the total. */
     UNIFORM,
@@ -29,14 +29,21 @@ public sealed interface Allocation {
       return this != UNIFORM;
     }
 
+    /** Returns the rule of a name, or nothing for any other word. */
     public static Optional<Rule> of(String label) {
       return Arrays.stream(values()).filter(rule -> rule.label().equals(label)).findFirst();
     }
 
+    /** Returns the names of all rules. */
     public static List<String> labels() {
       return Arrays.stream(values()).map(Rule::label).toList();
     }
   }
 
+  /**
+   * Shares that a file says, for each block or module.
+   *
+   * @param file in JSON
+   */
   record FromFile(Path file) implements Allocation {}
 }

@@ -3,8 +3,8 @@ package io.github.wandacuda.pruning.recipe;
 import io.github.wandacuda.system.Labelled;
 
 /**
- * What an input column of a linear layer counts, with W its weights, G the mean second moments of
- * the inputs, and m their means.
+ * By what the input columns of a linear layer are ranked, with W its weights, G the mean second
+ * moments of the inputs, and m their means.
  */
 public enum ColumnScore implements Labelled {
   /**

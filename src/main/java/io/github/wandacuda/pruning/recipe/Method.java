@@ -26,10 +26,15 @@ public enum Method implements Labelled {
   /** Masks that come from a file. */
   MASKS;
 
-  /** Those that choose their masks themselves. */
+  /** The methods that choose their masks themselves. */
   public static final Set<Method> WITHOUT_FILES =
       Collections.unmodifiableSet(EnumSet.complementOf(EnumSet.of(MASKS)));
 
+  /**
+   * Returns the method of a name.
+   *
+   * @throws io.github.wandacuda.error.UsageException for any other name
+   */
   public static Method of(String label) {
     return Labelled.of(label, EnumSet.allOf(Method.class), MethodKey.METHOD.label());
   }

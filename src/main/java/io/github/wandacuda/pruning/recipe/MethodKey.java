@@ -120,12 +120,14 @@ public enum MethodKey {
     return help;
   }
 
-  /** Returns the values that there are, or none where they are no words. */
+  /** Returns the words that may be said, or none where values aren't words. */
   public List<String> words() {
     return words;
   }
 
-  /** Returns what files have: a {@link String}, a {@link Double} or an {@link Integer}. */
+  /**
+   * Returns the type that values have in files: {@link String}, {@link Double} or {@link Integer}.
+   */
   public Class<?> type() {
     return type;
   }
@@ -135,7 +137,14 @@ public enum MethodKey {
     return otherwise;
   }
 
-  /** Reads a value; messages call it by the name that the user knows. */
+  /**
+   * Reads a value.
+   *
+   * @param text as the user wrote it
+   * @param name what messages call it by, as the user knows it
+   * @return of the type that the key names
+   * @throws UsageException by that name if it is none
+   */
   public Object read(String text, String name) {
     try {
       if (!words.isEmpty() && !words.contains(text)) {

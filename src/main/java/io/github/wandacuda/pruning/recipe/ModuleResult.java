@@ -7,6 +7,8 @@ import java.util.OptionalDouble;
 /**
  * What became of a module.
  *
+ * @param pruned weights that the mask takes out
+ * @param zeros weights of the result that are zero
  * @param zeroRows rows of the result that hold nothing but zeros
  * @param norms the norm of each input column that was used, or null
  * @param errors how far its outputs are off, or null where that wasn't measured
@@ -19,11 +21,14 @@ public record ModuleResult(
     int zeroRows,
     float[] norms,
     OutputErrors errors) {
+  /** Returns the share of zeros, from 0 to 1. */
   public double sparsity() {
     return module.elements() == 0 ? 0 : (double) zeros / module.elements();
   }
 
-  /** Returns the input columns whose norm is 0, so that no sample tells their weights apart. */
+  /**
+   * Returns how many input columns have a norm of 0, so that no sample tells their weights apart.
+   */
   public int deadColumns() {
     int dead = 0;
     for (int column = 0; norms != null && column < norms.length; column++) {
@@ -43,7 +48,12 @@ public record ModuleResult(
    */
   public record OutputErrors(double output, double chosen, double refined, double result)
       implements Serializable {
-    /** Returns an error as a part of the output: 0 too where float32's rounding left less. */
+    /**
+     * Returns an error as a part of the output; 0 too where the rounding of float32 has made it
+     * less than 0.
+     *
+     * @param error one of this record's
+     */
     public double relative(double error) {
       return error <= 0 ? 0 : error / output;
     }

@@ -21,18 +21,19 @@ import java.util.stream.Stream;
  *     {@link MethodKey#PATTERN} one
  */
 public record ModuleRules(Map<MethodKey, Object> values) {
+  /** Keeps a module as it is. */
   public static final ModuleRules NOTHING = of(Method.WANDA, new Sparsity.Ratio(0));
 
-  /** Keys that one method alone takes notice of. */
+  /** Keys that have an effect with one method only. */
   static final Map<MethodKey, Method> ALONE = Map.of(MethodKey.SCOPE, Method.RIA);
 
-  /** What follows the choice of the mask and has a name of its own, in that order. */
+  /** The keys whose values stand behind the method's name in {@link #label}, in that order. */
   private static final List<MethodKey> AFTER = List.of(MethodKey.REFINE, MethodKey.UPDATE);
 
   /** The word for weights that keep their bits. */
   private static final String NO_UPDATE = "none";
 
-  /** What scores are compared within. */
+  /** What scores are compared within, by {@link Method#RIA}. */
   public enum Scope implements Labelled {
     /** A row. */
     ROW,
@@ -40,7 +41,11 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     MATRIX
   }
 
-  /** Adds what isn't said, and checks that the values go together. */
+  /**
+   * Adds what holds where nothing is said, and checks that the values go together.
+   *
+   * @throws UsageException if they don't
+   */
   public ModuleRules {
     Map<MethodKey, Object> all = new EnumMap<>(MethodKey.class);
     all.putAll(values);
@@ -71,7 +76,11 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     }
   }
 
-  /** Makes rules of what somebody asks for, who says nothing that would have no effect. */
+  /**
+   * Makes rules of what a user asks for, where nothing may be said that would have no effect.
+   *
+   * @throws UsageException if something would have none, or the values don't go together
+   */
   public static ModuleRules asked(Map<MethodKey, Object> given) {
     if (given.get(MethodKey.METHOD) == Method.MASKS
         && (given.containsKey(MethodKey.SPARSITY) || given.containsKey(MethodKey.PATTERN))) {
@@ -89,7 +98,13 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(Map.of(MethodKey.METHOD, method)).with(sparsity);
   }
 
-  /** Makes rules as {@link #label} writes them; refuses others by the given name. */
+  /**
+   * Makes rules of a method and what follows it, as {@link #label} writes them.
+   *
+   * @param methods those that may be named
+   * @param name what messages call the label by
+   * @throws UsageException by that name if it is none
+   */
   public static ModuleRules of(String label, Sparsity sparsity, Set<Method> methods, String name) {
     Map<MethodKey, Object> values = new EnumMap<>(MethodKey.class);
     String left = label;
@@ -106,7 +121,11 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(values);
   }
 
-  /** Makes the rules that {@link #written} wrote down. */
+  /**
+   * Makes the rules that {@link #written} wrote down.
+   *
+   * @throws UsageException if a method or an amount is missing, or the values contradict each other
+   */
   public static ModuleRules read(Map<String, Object> written) {
     Object method = written.get(MethodKey.METHOD.recordKey());
     Object sparsity = written.get(MethodKey.SPARSITY.recordKey());
@@ -130,7 +149,9 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(values);
   }
 
-  /** Returns the values by their keys in files, without those that have no effect. */
+  /**
+   * Returns the values by their keys in {@code wanda-cuda.json}, without those that have no effect.
+   */
   public Map<String, Object> written() {
     Map<String, Object> written = new LinkedHashMap<>();
     values.forEach(
@@ -143,10 +164,12 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return written;
   }
 
+  /** Returns how weights are scored. */
   public Method method() {
     return (Method) values.get(MethodKey.METHOD);
   }
 
+  /** Returns what {@link Method#RIA} compares scores within. */
   public Scope scope() {
     return (Scope) values.get(MethodKey.SCOPE);
   }
@@ -161,7 +184,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return values.containsKey(MethodKey.REFINE);
   }
 
-  /** Returns the swaps in a row at most, or nothing to go on until nothing improves. */
+  /** Returns how many swaps a row may have, or nothing to go on until nothing improves. */
   public OptionalInt swapBudget() {
     return values.get(MethodKey.REFINE_SWAPS) instanceof Integer most
         ? OptionalInt.of(most)
@@ -173,7 +196,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return values.containsKey(MethodKey.UPDATE);
   }
 
-  /** Returns whether the mask is chosen again too, before they are fitted. */
+  /** Returns whether the mask is chosen again by ALPS, before kept weights are fitted. */
   public boolean alps() {
     return "alps".equals(values.get(MethodKey.UPDATE)) || realign();
   }
@@ -191,6 +214,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
         .collect(Collectors.joining("+"));
   }
 
+  /** Returns how much goes, in words. */
   public String amount() {
     return method() == Method.MASKS ? "as the masks say" : sparsity().toString();
   }
@@ -202,10 +226,17 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return new ModuleRules(others);
   }
 
+  /** Returns the same rules for another share or pattern. */
   public ModuleRules with(Sparsity other) {
     return with(key(other), other);
   }
 
+  /**
+   * Returns the same rules but for a key.
+   *
+   * @param value of the type that the key names
+   * @throws UsageException if it doesn't go together with the others
+   */
   public ModuleRules with(MethodKey key, Object value) {
     Map<MethodKey, Object> others = new EnumMap<>(values);
     if (value instanceof Sparsity) {
@@ -221,12 +252,16 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return sparsity instanceof Sparsity.Ratio ? MethodKey.SPARSITY : MethodKey.PATTERN;
   }
 
-  /** Returns the norms that weights are scored with, or null to score by magnitude alone. */
+  /**
+   * Returns the norms that weights are scored with, or null to score by magnitude alone.
+   *
+   * @param norms of the module's input columns, or null
+   */
   public float[] scoringNorms(float[] norms) {
     return method() == Method.MAGNITUDE || Unreached.isUnreached(norms) ? null : norms;
   }
 
-  /** Returns whether it is a share of nothing, which changes no weight by any method. */
+  /** Returns whether the share is 0, by which no method changes a weight. */
   boolean isNothing() {
     return method() != Method.MASKS
         && sparsity() instanceof Sparsity.Ratio ratio
@@ -240,10 +275,12 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return (method() == Method.WANDA || method() == Method.MAGNITUDE) && !swaps() && !reconstruct();
   }
 
+  /** Returns whether the second moments of the module's inputs are needed. */
   public boolean needsMoments() {
     return method() == Method.SPARSEGPT || swaps() || reconstruct();
   }
 
+  /** Returns whether the norms of the module's input columns are needed. */
   public boolean needsNorms() {
     return needsMoments() || (method() != Method.MAGNITUDE && method() != Method.MASKS);
   }
@@ -253,12 +290,12 @@ public record ModuleRules(Map<MethodKey, Object> values) {
     return method() == Method.SPARSEGPT || reconstruct();
   }
 
-  /** Returns whether a threshold on magnitudes depends on the whole matrix. */
+  /** Returns whether weights go up to a threshold that depends on the whole matrix. */
   public boolean needsThreshold() {
     return method() == Method.MAGNITUDE && sparsity() instanceof Sparsity.Ratio;
   }
 
-  /** Returns whether each row or group is known to have lost so many weights. */
+  /** Returns whether it is known how many weights each row or group loses. */
   public boolean countsRows() {
     if (alps()) {
       return sparsity() instanceof Sparsity.GroupPattern;
@@ -272,21 +309,30 @@ public record ModuleRules(Map<MethodKey, Object> values) {
   }
 
   /**
-   * Returns whether the mask is told from the weights alone, by their zeros. It isn't where a row's
-   * count says how many of the source's own zeros the mask prunes.
+   * Returns whether the mask can be told from the written weights alone: what is zero is pruned. It
+   * can't where each row loses a known number, of which the source's own zeros may be some.
    */
   public boolean zerosArePruned() {
     return updates() || !countsRows();
   }
 
-  /** Returns what goes of each row or group at most, and if rows are counted at least. */
+  /**
+   * Returns what goes of each row or group: at most that, and exactly that if {@link #countsRows}.
+   *
+   * @param columns elements in a row
+   */
   public SelectionRule.Lowest perRow(int columns) {
     return countsRows()
         ? SelectionRule.of(sparsity(), columns)
         : new SelectionRule.LowestPerRow(columns);
   }
 
-  /** Returns how many zeros the matrix has at least, if its rows aren't counted. */
+  /**
+   * Returns how many zeros the matrix has at least, by a share of the whole; 0 where its rows are
+   * counted, or nothing is known.
+   *
+   * @param columns elements in a row
+   */
   public long leastZeros(long rows, int columns) {
     if (countsRows() || !(sparsity() instanceof Sparsity.Ratio ratio)) {
       return 0;

@@ -37,13 +37,21 @@ public record PruningRules(
   /**
    * What is done to some modules.
    *
-   * @param searched what was found in modules' names, each of which is searched once
+   * @param modules is found in the names of those that it is for
+   * @param rules what is done to them
+   * @param searched whether it was found, by module's name: each name is searched once
    */
   public record Stage(Pattern modules, ModuleRules rules, Map<String, Boolean> searched) {
+    /** Makes a stage that hasn't been searched for yet. */
     public Stage(Pattern modules, ModuleRules rules) {
       this(modules, rules, new ConcurrentHashMap<>());
     }
 
+    /**
+     * Returns whether the stage is for a module.
+     *
+     * @throws io.github.wandacuda.error.UsageException if the search takes too long
+     */
     boolean isFor(LinearModule module) {
       return searched.computeIfAbsent(
           module.name(),
@@ -59,6 +67,7 @@ public record PruningRules(
     kept = Set.copyOf(kept);
   }
 
+  /** Makes rules that do the same to all modules. */
   public PruningRules(ModuleRules common, Unreached unreached) {
     this(common, List.of(), Map.of(), unreached, Set.of(), false);
   }
@@ -68,24 +77,31 @@ public record PruningRules(
     return new PruningRules(common, stages, allocated, unreached, kept, true);
   }
 
-  /** Returns what is done in a word: {@code wanda+swaps}. */
+  /** Returns what is done in a word: {@code wanda+swaps}, or that it is a recipe. */
   public String label() {
     return stages.isEmpty() ? common.label() : "recipe";
   }
 
+  /** Returns the method's name, or that it is a recipe. */
   public String method() {
     return stages.isEmpty() ? common.method().label() : "recipe";
   }
 
+  /** Returns how much goes, in words. */
   public String amount() {
     return stages.isEmpty() ? common.amount() : "as it says";
   }
 
-  /** Returns the same rules for a run that kept some modules as they are. */
+  /**
+   * Returns the same rules for a run that kept some modules as they are.
+   *
+   * @param names of those modules
+   */
   public PruningRules keeping(Set<String> names) {
     return new PruningRules(common, stages, allocated, unreached, names, requantize);
   }
 
+  /** Returns the same rules without what follows the choice of masks. */
   public PruningRules masksAlone() {
     return new PruningRules(
         common.maskAlone(),
@@ -98,15 +114,25 @@ public record PruningRules(
         requantize);
   }
 
+  /**
+   * Returns the same rules with a share for each module.
+   *
+   * @param shares by module's name, from 0 to 1
+   */
   public PruningRules allocating(Map<String, Double> shares) {
     return new PruningRules(common, stages, shares, unreached, kept, requantize);
   }
 
-  /** Returns the same rules once it is known which modules nothing reached. */
+  /**
+   * Returns the same rules once it is known which modules no sample reached.
+   *
+   * @param results of all modules
+   */
   public PruningRules after(List<ModuleResult> results) {
     return unreached == Unreached.KEEP ? keeping(Set.copyOf(Unreached.in(results))) : this;
   }
 
+  /** Returns what is done to a module; {@link ModuleRules#NOTHING} if it stays as it is. */
   public ModuleRules of(LinearModule module) {
     if (kept.contains(module.name())) {
       return ModuleRules.NOTHING;
@@ -117,6 +143,10 @@ public record PruningRules(
     return shared.isNothing() ? ModuleRules.NOTHING : shared;
   }
 
+  /**
+   * Returns whether a module is to be pruned: all are without stages, else those that a stage is
+   * for.
+   */
   public boolean areFor(LinearModule module) {
     return stages.isEmpty() || stage(module).isPresent();
   }
@@ -175,7 +205,11 @@ public record PruningRules(
     }
   }
 
-  /** Returns whether a module can store weights that were changed. */
+  /**
+   * Returns whether a module can store weights that were changed.
+   *
+   * @param requantize whether they may be rounded to its codes
+   */
   public static boolean canFit(LinearModule module, boolean requantize) {
     return module.quantized() == null || (requantize && module.quantized().canRequantize());
   }
@@ -199,7 +233,7 @@ public record PruningRules(
         : null;
   }
 
-  /** Returns whether modules would stay as they are. */
+  /** Returns whether all of these modules would stay as they are. */
   public boolean changeNothing(List<LinearModule> modules) {
     return modules.stream().allMatch(module -> of(module).isByTiles() && countsAtMost(module) == 0);
   }
@@ -225,22 +259,27 @@ public record PruningRules(
     return all().anyMatch(ModuleRules::realign);
   }
 
+  /** Returns whether the second moments of any module's inputs are needed. */
   public boolean needMoments() {
     return all().anyMatch(ModuleRules::needsMoments);
   }
 
+  /** Returns whether the norms of any module's inputs are needed. */
   public boolean needNorms() {
     return all().anyMatch(ModuleRules::needsNorms);
   }
 
+  /** Returns whether masks have to be given. */
   public boolean needMasks() {
     return all().anyMatch(rules -> rules.method() == Method.MASKS);
   }
 
+  /** Returns whether kept weights of any module change too. */
   public boolean update() {
     return all().anyMatch(ModuleRules::updates);
   }
 
+  /** Returns whether every module can be pruned tile by tile. */
   public boolean areByTiles() {
     return all().allMatch(ModuleRules::isByTiles);
   }

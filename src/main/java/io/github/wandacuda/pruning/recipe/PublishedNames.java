@@ -91,12 +91,24 @@ final class PublishedNames {
 
   private PublishedNames() {}
 
+  /**
+   * Adds a name of what is here.
+   *
+   * @param here the option that does it
+   * @param spellings of the name, as {@link #plain} makes them
+   */
   private static void is(String name, String here, String... spellings) {
     for (String spelling : spellings) {
       HERE.put(spelling, "%s is %s".formatted(name, here));
     }
   }
 
+  /**
+   * Adds a name of what isn't here.
+   *
+   * @param here the option that comes nearest
+   * @param spellings of the name, as {@link #plain} makes them
+   */
   private static void nearest(String name, String here, String... spellings) {
     for (String spelling : spellings) {
       HERE.put(spelling, "%s isn't there, the nearest is %s".formatted(name, here));
@@ -116,6 +128,7 @@ final class PublishedNames {
     return published == null ? Suggestion.hint(word, known) : published;
   }
 
+  /** Returns a name without case, spaces, hyphens and underscores. */
   private static String plain(String name) {
     return name.toLowerCase(Locale.ROOT).replaceAll("[-_ ]", "");
   }

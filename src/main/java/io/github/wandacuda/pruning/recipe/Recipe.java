@@ -61,6 +61,7 @@ public record Recipe(Path file, Optional<Parts> parts, List<Stage> stages) {
    * modules are all taken by stages before it is named in a warning.
    *
    * @param modules names as in the checkpoint, without {@code .weight}
+   * @return by module's name; modules that no stage holds for aren't in it
    * @throws UsageException if a stage's pattern matches no module, or matching takes too long
    */
   public Map<String, Stage> stagesOf(List<String> modules) {
@@ -111,6 +112,7 @@ public record Recipe(Path file, Optional<Parts> parts, List<Stage> stages) {
    *
    * @param modules found anywhere in a module's name without {@code .weight}; nothing for all
    *     modules
+   * @param rules what is done to them
    * @param allocation how the sparsity is shared out over the blocks of this stage's modules
    * @param line the line at which the stage begins, from 1
    */

@@ -16,7 +16,10 @@ import org.snakeyaml.engine.v2.nodes.NodeTuple;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 import org.snakeyaml.engine.v2.nodes.SequenceNode;
 
-/** Reads the structure of a recipe: the list of stages, and which keys each has. */
+/**
+ * Reads the structure of a recipe: the list of stages, and the keys of each. {@link StageReader}
+ * reads their values.
+ */
 final class RecipeReader {
   private static final String STAGES = "stages";
 
@@ -28,12 +31,19 @@ final class RecipeReader {
     yaml = new YamlFile(file);
   }
 
+  /**
+   * Reads the file, once.
+   *
+   * @throws io.github.wandacuda.error.InputException if it can't be read or isn't YAML
+   * @throws UsageException if it isn't a recipe
+   */
   Recipe recipe() {
     Node root = yaml.read();
     readList(root instanceof MappingNode mapping ? named(mapping) : root);
     return new Recipe(yaml.path(), parts, stages);
   }
 
+  /** Returns the list of a mapping that has it as {@code stages}. */
   private Node named(MappingNode mapping) {
     Map<String, Node> values = values(mapping, List.of(STAGES), "'stages'");
     if (values.isEmpty()) {
@@ -74,7 +84,13 @@ final class RecipeReader {
     parts = Optional.of(reader.parts());
   }
 
-  /** Returns the values of a mapping by its keys, each of which is known and there once. */
+  /**
+   * Returns the values of a mapping by its keys.
+   *
+   * @param known the keys that there may be
+   * @param expected what a key is, for messages
+   * @throws UsageException if there is another key, or one twice
+   */
   private Map<String, Node> values(MappingNode mapping, List<String> known, String expected) {
     Map<String, Node> values = new LinkedHashMap<>();
     for (NodeTuple entry : mapping.getValue()) {

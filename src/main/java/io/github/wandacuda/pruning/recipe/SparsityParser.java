@@ -23,7 +23,12 @@ public final class SparsityParser {
 
   private SparsityParser() {}
 
-  /** Parses a fraction such as {@code 0.5}; refuses one that only rounding makes 0 or 1. */
+  /**
+   * Parses a fraction such as {@code 0.5}.
+   *
+   * @throws UsageException if it is none, isn't from 0 to below 1, or is 0 or 1 only after it is
+   *     rounded to a double
+   */
   public static Sparsity.Ratio ratio(String text) {
     if (!DECIMAL.matcher(text).matches()) {
       throw ErrorDetails.of("sparsity")
@@ -42,8 +47,8 @@ public final class SparsityParser {
   }
 
   /**
-   * Says how to write a percentage, or a fraction with a comma; null for all else. A number below
-   * {@link #LEAST_PERCENT} without a sign was hardly meant as one.
+   * Returns how to write a percentage, or a fraction with a comma; null for all else. A number
+   * below {@link #LEAST_PERCENT} without a sign was hardly meant as a percentage.
    */
   private static String hint(String text) {
     if (text.matches("0,\\d{1,20}")) {
@@ -65,7 +70,11 @@ public final class SparsityParser {
         .formatted(number.movePointLeft(2).stripTrailingZeros().toPlainString(), percent.group(1));
   }
 
-  /** Parses a pattern such as {@code 2:4}. */
+  /**
+   * Parses a pattern such as {@code 2:4}.
+   *
+   * @throws UsageException if it is none
+   */
   public static Sparsity.GroupPattern pattern(String text) {
     Matcher matcher = N_OF_M.matcher(text);
     if (!matcher.matches()) {

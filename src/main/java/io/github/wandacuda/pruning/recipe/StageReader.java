@@ -22,7 +22,12 @@ import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 
-/** Makes a stage of its keys and values, and checks that they go together. */
+/**
+ * Makes a stage of its keys and values, and checks that they go together.
+ *
+ * @param yaml the file, for messages
+ * @param values by key, each one of {@link #KEYS}
+ */
 record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
   private static final String MODULES = "modules";
   private static final String ALLOCATION = "allocation";
@@ -35,10 +40,10 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
   private static final String SCORE = "score";
   private static final String MULTIPLE = "multiple";
 
-  /** What only a stage that removes parts may say. */
+  /** The keys that a stage may have only if it removes parts. */
   private static final List<String> OF_PARTS = List.of(STRUCTURE, REMOVE, SCORE, MULTIPLE);
 
-  /** What a stage may say. */
+  /** The keys that a stage may have. */
   static final List<String> KEYS =
       Stream.of(
               Stream.of(MODULES),
@@ -50,7 +55,11 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
 
   private static final String ENDING = ".json";
 
-  /** Returns what goes. */
+  /**
+   * Returns what a stage with {@code structure} removes.
+   *
+   * @throws UsageException if its keys and values aren't that, or don't go together
+   */
   Parts parts() {
     values.keySet().stream()
         .filter(key -> !OF_PARTS.contains(key) && !key.equals(SPARSITY) && !key.equals(UPDATE))
@@ -76,13 +85,19 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
         word(UPDATE, Update.values()));
   }
 
+  /** Returns the value of a key that is one of some words, or nothing if the key isn't there. */
   private <T extends Labelled> Optional<T> word(String key, T[] all) {
     checkWord(key, Stream.of(all).map(Labelled::label).toList());
     return Optional.ofNullable(values.get(key))
         .map(value -> Labelled.of(value.getValue(), List.of(all), key));
   }
 
-  /** Returns the stage, which begins at a line. */
+  /**
+   * Returns a stage that prunes.
+   *
+   * @param line at which it begins, from 1
+   * @throws UsageException if its keys and values aren't that, or don't go together
+   */
   Stage stage(int line) {
     OF_PARTS.forEach(key -> refuse(key, "with 'structure' alone"));
     Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
@@ -118,6 +133,12 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
         modules, new ModuleRules(said), allocation.orElse(Allocation.Rule.UNIFORM), line);
   }
 
+  /**
+   * Checks that a key isn't there.
+   *
+   * @param where it may be, for the message, as "without 'sparsity'"
+   * @throws UsageException if it is there
+   */
   void refuse(String key, String where) {
     ScalarNode value = values.get(key);
     if (value != null) {
@@ -125,7 +146,7 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
     }
   }
 
-  /** Checks that the share of a block may be another than the total. */
+  /** Checks that blocks may get other shares than the total. */
   private void requireFree(Object method) {
     if (values.containsKey(PATTERN)) {
       refuse(ALLOCATION, "without 'pattern', which fixes every block's share");
@@ -135,6 +156,7 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
     }
   }
 
+  /** Returns the value of a key that must be text, or nothing if the key isn't there. */
   private Optional<ScalarNode> text(String key, String expected) {
     ScalarNode value = values.get(key);
     if (value != null && !YamlFile.isText(value)) {
@@ -143,7 +165,11 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
     return Optional.ofNullable(value);
   }
 
-  /** Reads what a key says, if it is there. */
+  /**
+   * Reads the value of a key, if the key is there.
+   *
+   * @param said takes it
+   */
   private void read(MethodKey key, Map<MethodKey, Object> said) {
     String name = key.label();
     ScalarNode value = values.get(name);
@@ -198,7 +224,7 @@ record StageReader(YamlFile yaml, Map<String, ScalarNode> values) {
             });
   }
 
-  /** Returns the number of a key, or null where it isn't there. */
+  /** Returns the number of a key, 1 or more, or null if the key isn't there. */
   private Integer wholeNumber(String key) {
     ScalarNode value = values.get(key);
     if (value == null) {

@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
-/** What can be removed. */
+/** What whole parts of a model can be removed. */
 public enum Structure implements Labelled {
   /** Whole experts of mixtures. */
   EXPERTS(ExpertRemoval::new, ExpertScore.values()),
@@ -38,12 +38,16 @@ public enum Structure implements Labelled {
     this.scores = Stream.of(scores).map(Labelled::label).toList();
   }
 
-  /** Finds what a model has of it; refuses one that has none, or doesn't describe it. */
+  /**
+   * Finds what a model has of these parts.
+   *
+   * @throws io.github.wandacuda.error.InputException if it has none, or doesn't describe them
+   */
   public Removal find(ModelDirectory model) {
     return finder.apply(model);
   }
 
-  /** Returns what the parts are called whose number a result says. */
+  /** Returns the word for the parts that results count. */
   public String parts() {
     return this == HEADS ? "groups of heads" : label();
   }
@@ -56,12 +60,21 @@ public enum Structure implements Labelled {
     return "1 " + (this == HEADS ? "group of heads" : label().substring(0, label().length() - 1));
   }
 
-  /** Returns how many of how many parts went, of the model or of each block that has them. */
+  /**
+   * Returns in words how many parts went, of the model or of each block that has them.
+   *
+   * @param count how many went
+   * @param size of how many
+   */
   public String went(int count, int size) {
     return "%d of %s%s".formatted(count, counted(size), this == BLOCKS ? "" : " a block");
   }
 
-  /** Refuses a score that it can't go by. */
+  /**
+   * Checks that these parts can be ranked by a score.
+   *
+   * @throws io.github.wandacuda.error.UsageException if not
+   */
   public void requireScore(String score) {
     if (!scores.contains(score)) {
       throw ErrorDetails.of("`score`")
@@ -71,7 +84,12 @@ public enum Structure implements Labelled {
     }
   }
 
-  /** Refuses a number of channels of which a multiple can't be kept. */
+  /**
+   * Checks that a multiple of a number of channels can be kept.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the number is less than 1, or the parts
+   *     aren't channels
+   */
   public void requireMultiple(int channels) {
     if (channels < 1 || (this != CHANNELS && this != AUTO)) {
       throw ErrorDetails.of("`multiple`")
@@ -81,22 +99,28 @@ public enum Structure implements Labelled {
     }
   }
 
-  /** Returns the names of the scores that it can go by, the default first. */
+  /** Returns the names of the scores that parts can be ranked by, the default first. */
   public List<String> scores() {
     return scores;
   }
 
-  /** Returns the name of the score that it goes by unless another one is asked for. */
+  /** Returns the name of the score that parts are ranked by unless another one is asked for. */
   public String usualScore() {
     return this == AUTO ? "perplexity" : scores.getFirst();
   }
 
-  /** Returns whether it is only found while it is removed which of it goes. */
+  /**
+   * Returns whether it is found only during the removal which of the parts go: channels and heads
+   * are chosen block by block.
+   */
   public boolean isOfWidth() {
     return this == CHANNELS || this == HEADS;
   }
 
-  /** Returns what columns go by, by its name. */
+  /**
+   * Returns the score of columns by its name; that of {@link ColumnScore#GREEDY} where parts aren't
+   * columns.
+   */
   public ColumnScore columnScore(String score) {
     return isOfWidth()
         ? Labelled.of(score, List.of(ColumnScore.values()), "score")
@@ -116,10 +140,11 @@ public enum Structure implements Labelled {
   /**
    * The parts of a model that are asked to be removed.
    *
-   * @param score what goes first by it
+   * @param structure what they are
+   * @param score the name of the score by which they are ranked
    * @param share how much goes
    * @param count how many parts go instead of a share, or null
-   * @param multiple of which channels stay, or 0
+   * @param multiple how many channels stay is a multiple of this; 0 for any number
    * @param update what is asked to happen to the weights that read what is left, if anything is
    */
   public record Parts(

@@ -15,14 +15,25 @@ import java.util.List;
 public enum Unreached implements Labelled {
   /** It is pruned by |W|, as much of each row or group as of the others. */
   MAGNITUDE,
+  /** It stays as it is. */
   KEEP,
+  /** It is an error. */
   FAIL;
 
+  /**
+   * Returns what a name stands for.
+   *
+   * @throws io.github.wandacuda.error.UsageException for any other name
+   */
   public static Unreached of(String label) {
     return Labelled.of(label, EnumSet.allOf(Unreached.class), "`unreached`");
   }
 
-  /** Returns whether nothing reached a module, by its norms; null where a method needs none. */
+  /**
+   * Returns whether norms say that no sample reached a module.
+   *
+   * @param norms of its input columns, or null where a method needs none, which says nothing
+   */
   public static boolean isUnreached(float[] norms) {
     if (norms == null || norms.length == 0) {
       return false;
@@ -35,7 +46,7 @@ public enum Unreached implements Labelled {
     return true;
   }
 
-  /** Returns the names of those modules that nothing reached. */
+  /** Returns the names of those modules that no sample reached. */
   public static List<String> in(List<ModuleResult> results) {
     return results.stream()
         .filter(result -> isUnreached(result.norms()))
@@ -43,7 +54,12 @@ public enum Unreached implements Labelled {
         .toList();
   }
 
-  /** Fails if this says so and nothing reached a module. */
+  /**
+   * Checks that a module is treated in some way if no sample reached it.
+   *
+   * @param norms of its input columns, or null
+   * @throws InputException that names it, if this is {@link #FAIL}
+   */
   public void check(LinearModule module, float[] norms) {
     if (this == FAIL && isUnreached(norms)) {
       throw new InputException(

@@ -30,6 +30,7 @@ import org.snakeyaml.engine.v2.schema.CoreSchema;
 
 /** A YAML file that nobody vouches for, and what messages say of its nodes. */
 record YamlFile(Path path) {
+  /** The longest file, in bytes. */
   private static final int LONGEST = 1 << 20;
 
   /** Far more than a recipe has, and far less than what overflows the stack. */
@@ -52,7 +53,14 @@ record YamlFile(Path path) {
     }
   }
 
-  /** Returns what the file's only document holds; no node in it stands in two places. */
+  /**
+   * Returns what the file's only document holds; no node in it stands in two places.
+   *
+   * @throws io.github.wandacuda.error.InputException if it can't be read, is too long, or isn't
+   *     YAML
+   * @throws UsageException if it is empty, or has aliases, tags, a second document or too many
+   *     levels
+   */
   Node read() {
     long unused = InputFile.reading(path, () -> InputFile.size(path, LONGEST));
     // As api.lowlevel.Compose does it, whose package the engine's module doesn't export.
@@ -112,7 +120,12 @@ record YamlFile(Path path) {
     }
   }
 
-  /** Returns a node that is a scalar; anything else is wrong. */
+  /**
+   * Returns a node that must be a scalar.
+   *
+   * @param expected what it should be, for the message
+   * @throws UsageException if it is a list or a mapping
+   */
   ScalarNode scalar(Node node, String expected) {
     if (node instanceof ScalarNode scalar) {
       return scalar;
@@ -129,15 +142,17 @@ record YamlFile(Path path) {
     return mark.map(Mark::getLine).orElse(0) + 1;
   }
 
+  /** Returns whether a scalar is text, by YAML's core schema. */
   static boolean isText(Node node) {
     return node.getTag().equals(Tag.STR);
   }
 
+  /** Returns whether a scalar is a number, by YAML's core schema. */
   static boolean isNumber(Node node) {
     return node.getTag().equals(Tag.INT) || node.getTag().equals(Tag.FLOAT);
   }
 
-  /** Returns what a node is, as messages say it. */
+  /** Returns what a node is, in the words of a message. */
   static String found(Node node) {
     if (!(node instanceof ScalarNode scalar)) {
       return node instanceof SequenceNode ? "a list" : "a mapping";
@@ -152,10 +167,21 @@ record YamlFile(Path path) {
     return "the %s %s".formatted(isNumber(scalar) ? "number" : "truth value", text);
   }
 
+  /**
+   * Returns the failure of what stands at a line.
+   *
+   * @param line from 1
+   */
   UsageException wrong(int line, String expected, String found) {
     return wrong("line " + line, expected, found, null);
   }
 
+  /**
+   * Returns the failure of a part of the file.
+   *
+   * @param part which, for the message
+   * @param hint what to do about it, or null
+   */
   UsageException wrong(String part, String expected, String found, String hint) {
     return ErrorDetails.file(path).part(part).hint(hint).refused(expected, found);
   }
