@@ -43,11 +43,14 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
- * Prunes a whole module: chooses its mask, improves it, fits the kept weights, as its rules say.
- * All arithmetic is in float32 on the weights' exact values, and the result is rounded once.
+ * Prunes a whole module: chooses its mask, improves it and fits the kept weights, as its rules say.
+ * All arithmetic is in float32 on the weights' exact values, and the result is rounded once. Used
+ * by one thread, which has the workers work.
  */
 public final class LayerPruner implements AutoCloseable {
-  /** From fewer tokens than this share of its columns, weights would be fitted to chance. */
+  /**
+   * With fewer tokens than this share of a module's columns, its weights would be fitted to chance.
+   */
   private static final double FEWEST_TOKENS = 0.25;
 
   private final Backend backend;
@@ -57,15 +60,25 @@ public final class LayerPruner implements AutoCloseable {
   private final TileBuffers buffers;
   private final TileMasks masks;
 
-  /** Of the module that was pruned last, since the next one often has the same inputs. */
+  /**
+   * The second moments of the module that was pruned last: the next module often has the same
+   * inputs, and can share what was made of them.
+   */
   private Gram latest;
 
-  /** The latest moments as they are multiplied with, and their factor, once they are needed. */
+  /** The latest moments in the form that rows are multiplied with, made when first needed. */
   private SquareGram square;
 
   private Optional<GramFactor> factor;
   private Optional<Alps> alps;
 
+  /**
+   * Creates a pruner of modules.
+   *
+   * @param selector one of the backend's
+   * @param workers do the work of one module together
+   * @param clock takes the time of it
+   */
   public LayerPruner(Backend backend, Selector selector, WorkerPool workers, PhaseClock clock) {
     this.backend = backend;
     this.selector = selector;
@@ -75,7 +88,12 @@ public final class LayerPruner implements AutoCloseable {
     masks = new TileMasks(selector, workers);
   }
 
-  /** Returns the bytes of memory that a module takes while it is pruned. */
+  /**
+   * Returns the bytes of memory that a module takes while it is pruned.
+   *
+   * @param rows output features
+   * @param columns input features
+   */
   public static long bytes(ModuleRules rules, long rows, long columns) {
     long weights = rows * columns * Float.BYTES;
     long squares = (rules.needsMoments() ? 4 : 0) + (rules.alps() ? 7 : 0);
@@ -86,6 +104,10 @@ public final class LayerPruner implements AutoCloseable {
    * Prunes a module.
    *
    * @param source the weights, which take the result back
+   * @param rules what is done
+   * @param inputs what the rules need to know; second moments must stay as they are until {@link
+   *     #forget}
+   * @param mask takes the packed mask
    * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
    * @throws UnfitResultException if scores are equal so often that the share is missed, or a fitted
    *     weight is too large for the module's type
@@ -103,6 +125,7 @@ public final class LayerPruner implements AutoCloseable {
     }
   }
 
+  /** Makes some second moments the latest ones. */
   private void take(Gram gram) {
     if (latest == null || !latest.triangle().equals(gram.triangle())) {
       forget();
@@ -157,7 +180,7 @@ public final class LayerPruner implements AutoCloseable {
   /**
    * Reads all tiles as float32.
    *
-   * @param type takes the tiles' own type
+   * @param type takes the tiles' own type; stays null if there are no tiles
    */
   private WeightMatrix read(TileSource source, AtomicReference<DType> type, Arena arena) {
     WeightMatrix whole = OutputFit.empty(DType.F32, source.tiles().rows(), source.columns(), arena);
@@ -203,11 +226,12 @@ public final class LayerPruner implements AutoCloseable {
     return new Result(pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
   }
 
+  /** A module while it is pruned. */
   private final class Layer {
     /** What the result is to come near to. */
     private WeightMatrix dense;
 
-    /** What the weights are stored as; null if there are none. */
+    /** What the weights are stored as; null if there are no weights. */
     private final DType type;
 
     /** How fitted weights become codes, if that is what is stored. */
@@ -219,12 +243,13 @@ public final class LayerPruner implements AutoCloseable {
     private final MemorySegment mask;
     private final Arena arena;
 
-    /** Room for the kept weights' new values, and these, or null if they stay as they are. */
+    /** Room for the kept weights' new values. */
     private WeightMatrix result;
 
+    /** The kept weights' new values, or null as long as they stay as they are. */
     private WeightMatrix fitted;
 
-    /** Sums over tiles of what {@link OutputErrors} has. */
+    /** What {@link OutputErrors} has, summed over the tiles so far. */
     private double output;
 
     private double chosen;
@@ -252,6 +277,10 @@ public final class LayerPruner implements AutoCloseable {
       this.arena = arena;
     }
 
+    /**
+     * Chooses the mask and, if that is known from second moments, improves it and fits the kept
+     * weights.
+     */
     void prune() {
       if (dense.elements() == 0) {
         return;
@@ -282,6 +311,7 @@ public final class LayerPruner implements AutoCloseable {
       }
     }
 
+    /** Chooses the mask by the rules' method, SparseGPT apart. */
     private void choose() {
       switch (rules.method()) {
         case WANDA, SPARSEGPT -> lowest();
@@ -295,6 +325,7 @@ public final class LayerPruner implements AutoCloseable {
       }
     }
 
+    /** Prunes the lowest scores of each row or group. */
     private void lowest() {
       masks.wanda(dense, norms, rules.sparsity(), buffers.tileBytes(), mask);
     }
@@ -381,10 +412,15 @@ public final class LayerPruner implements AutoCloseable {
       return lost.sum();
     }
 
+    /** Returns whether too few tokens are known to fit weights to. */
     private boolean isFewTokens() {
       return inputs.tokens() > 0 && inputs.tokens() < FEWEST_TOKENS * dense.columns();
     }
 
+    /**
+     * Improves the mask and fits the kept weights, as far as the rules say, and measures the error
+     * at each step.
+     */
     private void improve(LayerRows rows) {
       boolean fits = rules.reconstruct() && !warnOfFewTokens();
       boolean masked = fitted == null;
@@ -420,13 +456,17 @@ public final class LayerPruner implements AutoCloseable {
       errors = Optional.of(new OutputErrors(output, chosen, refined, last));
     }
 
+    /** Returns the columns of a group in which swaps must stay, if there are groups. */
     private OptionalInt group() {
       return rules.sparsity() instanceof Sparsity.GroupPattern pattern
           ? OptionalInt.of(pattern.size())
           : OptionalInt.empty();
     }
 
-    /** Fits rows to a mask by ALPS, or to the one that they have. */
+    /**
+     * Chooses the mask again by ALPS and fits the kept weights. If the second moments are no use
+     * for that, or the error is larger then, it is the mask of before that weights are fitted to.
+     */
     private void fitByAlps(LayerRows rows) {
       MemorySegment before = arena.allocate(mask.byteSize()).copyFrom(mask);
       if (chooseAgain(rows)) {
@@ -451,7 +491,9 @@ public final class LayerPruner implements AutoCloseable {
           });
     }
 
-    /** Fits a tile's kept weights, and adds the error that is left. */
+    /**
+     * Fits a tile's kept weights, rounds them to what is written, and adds the error that is left.
+     */
     private void fit(RowTile tile, int steps) {
       tile.reconstruct(steps);
       tile.storeResult();
@@ -486,6 +528,10 @@ public final class LayerPruner implements AutoCloseable {
   /**
    * What became of a module.
    *
+   * @param pruned weights that the mask takes out
+   * @param zeros weights of the result that are zero
+   * @param zeroRows rows of the result that hold nothing but zeros
+   * @param errors how far its outputs are off, where its second moments are known
    * @param warning what the user should know, such as that another method was taken
    */
   public record Result(
@@ -500,7 +546,8 @@ public final class LayerPruner implements AutoCloseable {
    *
    * @param norms the norm of each input column, or null
    * @param gram the second moments of its inputs, or null
-   * @param missing these with what it is to make up for, or null
+   * @param missing the moments of its inputs with what is missing in the hidden states behind it,
+   *     which it is to make up for; or null
    * @param tokens how many tokens these are of, 0 if that isn't known
    * @param mask writes the module's packed mask, if that is given
    */
@@ -511,7 +558,7 @@ public final class LayerPruner implements AutoCloseable {
       OutputMoments missing,
       long tokens,
       Optional<Consumer<MemorySegment>> mask) {
-    /** Says of a module that it makes up for nothing but its own pruning. */
+    /** Describes a module that makes up for nothing but its own pruning. */
     public LayerInputs(
         float[] norms, Gram gram, long tokens, Optional<Consumer<MemorySegment>> mask) {
       this(norms, gram, null, tokens, mask);

@@ -41,7 +41,10 @@ import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Prunes modules from the source's shards into the output's. */
+/**
+ * Prunes the modules of a run, several at a time: reads each from the source's shard, or from
+ * memory, and writes it to the output's. Warns at the end of modules that no sample reached.
+ */
 public final class ModulePruner implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ModulePruner.class);
 
@@ -56,10 +59,21 @@ public final class ModulePruner implements AutoCloseable {
   private final MaskSink masks;
   private final Map<String, Integer> places = new HashMap<>();
 
-  /** Warned of at the end, since a calibrated run prunes block by block. */
+  /**
+   * Modules that no sample reached so far. They are warned of at the end, since a calibrated run
+   * prunes block by block.
+   */
   private final List<String> unreached = new ArrayList<>();
 
-  /** Creates the pruner of a run, whose modules are in the order of the digest. */
+  /**
+   * Creates the pruner of a run.
+   *
+   * @param workers each has a tile under way
+   * @param order all modules that will be pruned, in the order of the digest
+   * @param shards where they are written
+   * @param masks takes the mask of each, by its place in that order
+   * @param clock takes the time of it
+   */
   public ModulePruner(
       Backend backend,
       Workers workers,
@@ -81,12 +95,20 @@ public final class ModulePruner implements AutoCloseable {
     layers = new LayerPruner(backend, selector, workers, clock);
   }
 
-  /** Returns whether modules are to make up for what is missing before their block. */
+  /** Returns whether some modules are to make up for what is missing before their block. */
   public boolean realigns() {
     return rules.realign();
   }
 
-  /** Prunes modules, several at a time, best in the digest's order; results are in theirs. */
+  /**
+   * Prunes modules, several at a time, and writes them.
+   *
+   * @param requests best in the order of the digest
+   * @param progress told of each module that is done
+   * @return a result for each request, in their order
+   * @throws io.github.wandacuda.error.InputException if a weight isn't finite, a module can't be
+   *     pruned as its rules say, or no sample reached one where that is an error
+   */
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
     unreached.addAll(unreached(requests));
@@ -100,6 +122,8 @@ public final class ModulePruner implements AutoCloseable {
    *
    * @param requests without second moments
    * @param moments the file of those, if norms come from one
+   * @param progress told of each module that is done
+   * @return a result for each request: first of those that need no second moments
    */
   public List<ModuleResult> prune(
       List<ModuleRequest> requests, Optional<Path> moments, Progress progress) {
@@ -167,7 +191,10 @@ public final class ModulePruner implements AutoCloseable {
       }
     }
 
-    /** Modules with the same inputs come one after the other, since they share work. */
+    /**
+     * Returns the first request with the same inputs. Requests are ordered by that, so that modules
+     * with the same inputs come one after the other and share work.
+     */
     private int firstOfSameInputs(List<Integer> alone, int index) {
       Gram gram = requests.get(index).inputs().gram();
       return gram == null
@@ -178,6 +205,7 @@ public final class ModulePruner implements AutoCloseable {
               .orElseThrow();
     }
 
+    /** Returns whether all workers have to work on this module together. */
     private boolean isOneByOne(int index) {
       ModuleRequest request = requests.get(index);
       return !isByTiles(request) || rules.of(request.module()).needsThreshold();
@@ -225,6 +253,7 @@ public final class ModulePruner implements AutoCloseable {
           : ModuleTiles.of(module, request.held(), buffers, clock);
     }
 
+    /** Prunes a module as a whole layer. */
     private void pruneLayer(int index) {
       ModuleRequest request = requests.get(index);
       LinearModule module = request.module();
@@ -290,6 +319,8 @@ public final class ModulePruner implements AutoCloseable {
   /**
    * Returns whether a module is pruned tile by tile, so that it may be pruned on the device too.
    * One with second moments is pruned whole, so that the error of its outputs is measured.
+   *
+   * @param inputs what is known of it beside its weights
    */
   public boolean isByTiles(LinearModule module, LayerInputs inputs) {
     boolean kept = rules.unreached() == Unreached.KEEP && Unreached.isUnreached(inputs.norms());
@@ -306,7 +337,10 @@ public final class ModulePruner implements AutoCloseable {
         .toList();
   }
 
-  /** Warns of those modules of a run that no sample reached, in one line. */
+  /**
+   * Warns of those modules of a run that no sample reached, in one line, by the natural order of
+   * their names.
+   */
   public static void warnOfUnreached(PruningRules rules, List<ModuleRequest> requests) {
     warnOfUnreached(rules.unreached(), unreached(requests));
   }
@@ -370,7 +404,9 @@ public final class ModulePruner implements AutoCloseable {
       }
     }
 
-    /** Called once, by whichever worker was last, when all tiles are done. */
+    /**
+     * Finishes the module once all its tiles are done; called once, by whichever worker was last.
+     */
     void finish() {
       close();
       finished.accept(mask.get());

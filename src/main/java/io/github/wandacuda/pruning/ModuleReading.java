@@ -26,6 +26,7 @@ import org.slf4j.LoggerFactory;
  * resumed run and of a finished output too. Sums are taken in the order of columns and rows, so
  * they are the same on any number of threads.
  *
+ * @param zeros weights of the copy that are zero
  * @param zeroRows rows of the copy that hold nothing else
  * @param lost {@code Σ (w - v)² n² / Σ w² n²} with weights w, pruned weights v and the norms n of
  *     their input columns: the relative output error if no two columns were correlated. Without
@@ -46,6 +47,7 @@ public record ModuleReading(
    *
    * @param lowest the lowest threshold of a row
    * @param median the middle one, or the lower of the two
+   * @param highest the highest one
    */
   public record RowThresholds(float lowest, float median, float highest) {
     private static RowThresholds of(RowReading[] rows) {
@@ -64,7 +66,11 @@ public record ModuleReading(
    * Reads modules.
    *
    * @param pruned the directory of the copy, in shards of the same names
+   * @param rules of the run, which say how weights were scored
    * @param results of the run, which say which modules and their norms
+   * @param backend gives the number of threads
+   * @return what each module tells, by its name
+   * @throws io.github.wandacuda.error.InputException if a shard can't be read
    */
   public static Map<String, ModuleReading> of(
       Path pruned, PruningRules rules, List<ModuleResult> results, Backend backend) {
@@ -119,10 +125,22 @@ public record ModuleReading(
     return new ModuleResult(which, pruned, zeros, zeroRows, module.norms(), null);
   }
 
-  /** What a row in both models tells; its share of the errors' sums is lost and whole. */
+  /**
+   * What a row in both models tells.
+   *
+   * @param threshold as in {@link RowThresholds}, or {@link #NONE}
+   * @param lost its share of the sum of what was lost
+   * @param whole its share of the sum that this is divided by
+   */
   private record RowReading(int zeros, float threshold, double lost, double whole) {}
 
-  /** A module in both models. */
+  /**
+   * A module in both models.
+   *
+   * @param norms by which errors are weighed, or null
+   * @param scoring the norms that weights were scored with, or null
+   * @param rows takes what each row tells
+   */
   @SuppressWarnings("ArrayRecordComponent")
   private record Pair(
       TileSource dense, TileSource pruned, float[] norms, float[] scoring, RowReading[] rows) {

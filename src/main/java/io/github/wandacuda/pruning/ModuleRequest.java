@@ -11,22 +11,28 @@ import java.util.Optional;
 /**
  * A request to prune a module.
  *
+ * @param inputs what is known beside the weights
  * @param held where the weight is pruned as a whole if it is needed afterwards, or null
  * @param resident the weight on the device if it is pruned there too, or null
  */
 public record ModuleRequest(
     LinearModule module, LayerInputs inputs, HeldWeight held, ResidentMatrix resident) {
-  /** A request for a weight of which no more is known than its norms. */
+  /**
+   * Returns a request for a weight of which no more is known than its norms.
+   *
+   * @param norms of its input columns, or null
+   * @param held as above, or null
+   */
   public static ModuleRequest of(LinearModule module, float[] norms, HeldWeight held) {
     return new ModuleRequest(module, new LayerInputs(norms, null, 0, Optional.empty()), held);
   }
 
-  /** A request for a weight that isn't on the device. */
+  /** Makes a request for a weight that isn't on the device. */
   public ModuleRequest(LinearModule module, LayerInputs inputs, HeldWeight held) {
     this(module, inputs, held, null);
   }
 
-  /** Gives a block the pruned weight, which is held. */
+  /** Puts the pruned weight, which is held, in the place of the dense one in a block. */
   public void keepIn(Block block) {
     block.replace(module.name(), module.rows(held.bytes()));
   }
@@ -36,12 +42,19 @@ public record ModuleRequest(
     return inputs.norms();
   }
 
-  /** Memory where a weight is pruned as a whole, for later; {@code filled} if it is read. */
+  /**
+   * The memory in which a module's weight is pruned as a whole, since it is needed afterwards.
+   *
+   * @param bytes the weight, laid out as in its file
+   * @param filled whether it is there already, so that the file isn't read
+   */
   public record HeldWeight(MemorySegment bytes, boolean filled) {
     private static final long ALIGNMENT = 64;
 
     /**
-     * Returns a block's own memory, or new memory of the arena if the block's weight is elsewhere.
+     * Returns a block's own memory, or new memory if the block's weight is elsewhere.
+     *
+     * @param arena owns new memory
      */
     public static HeldWeight of(LinearModule module, Block block, Arena arena) {
       return block

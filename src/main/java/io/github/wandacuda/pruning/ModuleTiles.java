@@ -24,7 +24,10 @@ import java.util.Optional;
 public class ModuleTiles implements TileSource {
   private static final long ALIGNMENT = 64;
 
-  /** Rows of a block of scales: selection prepares for these, and two workers would do it twice. */
+  /**
+   * Rows of a block of scales. A tile has at least as many: selection prepares for whole blocks,
+   * and two workers with a part each would do that twice.
+   */
   private static final long BLOCK_ROWS = 128;
 
   private static final long MOST_BLOCK_BYTES = 8 << 20;
@@ -40,14 +43,18 @@ public class ModuleTiles implements TileSource {
   /** Bytes of a row in the file. */
   private final long rowBytes;
 
-  /** Bytes of a row that is widened, or 0. */
+  /** Bytes of a row once it is widened to float32; 0 for a row that isn't. */
   private final long widenedBytes;
 
   private final RowTiles tiles;
 
   /**
-   * Prepares a module's tiles, which aren't written without a writer. It enlarges the buffers, so
-   * no worker may use them meanwhile.
+   * Prepares a module's tiles.
+   *
+   * @param file the file to read, the module's own or one with the same layout
+   * @param writer writes tiles, or null if they are only read
+   * @param buffers the workers'; they are enlarged here, so no worker may use them meanwhile
+   * @param clock takes the time of reading and writing
    */
   public ModuleTiles(
       LinearModule module,
@@ -58,7 +65,12 @@ public class ModuleTiles implements TileSource {
     this(module, file, writer, null, cut(module, buffers), buffers, clock);
   }
 
-  /** Prepares tiles that are only read, cut as another module's may be. */
+  /**
+   * Prepares tiles that are only read, from the module's own file.
+   *
+   * @param tiles how it is cut, perhaps as another module is
+   * @param buffers the workers'; they are enlarged here, so no worker may use them meanwhile
+   */
   public ModuleTiles(LinearModule module, RowTiles tiles, TileBuffers buffers) {
     this(module, module.shard(), null, null, tiles, buffers, new PhaseClock(buffers.workers()));
   }
@@ -86,6 +98,7 @@ public class ModuleTiles implements TileSource {
     }
   }
 
+  /** Cuts a module as suits some buffers. */
   public static RowTiles cut(LinearModule module, TileBuffers buffers) {
     long row = rowBytes(module) + widenedBytes(module);
     long block = module.isPlain() ? 0 : Math.min(BLOCK_ROWS * row, MOST_BLOCK_BYTES);
@@ -105,7 +118,7 @@ public class ModuleTiles implements TileSource {
     return module.isPlain() ? 0 : (long) module.columns() * Float.BYTES;
   }
 
-  /** Cuts a weight that is held, as {@code buffers} say. */
+  /** Prepares the tiles of a weight that is held in memory, cut as {@code buffers} say. */
   static ModuleTiles of(
       LinearModule module, ModuleRequest.HeldWeight held, TileBuffers buffers, PhaseClock clock) {
     RowTiles tiles = cut(module, buffers);
@@ -150,7 +163,11 @@ public class ModuleTiles implements TileSource {
     return values;
   }
 
-  /** Copies rows into a matrix of float32. */
+  /**
+   * Copies rows into a matrix of float32.
+   *
+   * @param to as many rows and columns
+   */
   public static void widen(RowReader from, WeightMatrix to) {
     float[] row = new float[from.columns()];
     for (int index = 0; index < from.rows(); index++) {
@@ -170,11 +187,16 @@ public class ModuleTiles implements TileSource {
     return held == null ? Math.ceilDiv(rows * rowBytes, ALIGNMENT) * ALIGNMENT : 0;
   }
 
+  /** Returns a view of the codes of a tile that was read. */
   public final QuantizedMatrix codes(int worker, int tile) {
     return codes(bytes(worker, tile), tile);
   }
 
-  /** Returns a view of the codes of a tile's rows. */
+  /**
+   * Returns a view of the codes of a tile's rows.
+   *
+   * @param bytes the rows as they are stored
+   */
   public final QuantizedMatrix codes(MemorySegment bytes, int tile) {
     return module.transposed()
         ? module.quantized().matrix(bytes)
@@ -194,9 +216,10 @@ public class ModuleTiles implements TileSource {
     }
   }
 
-  /** Called before a tile is written, when it is as it will be. */
+  /** Called before a tile is written, when it is as it will be; may throw to refuse that. */
   protected void checkChanges(int worker, int tile) {}
 
+  /** Makes 0 in the codes what the mask takes out. */
   private void prune(int worker, int tile, MemorySegment mask, boolean fitted) {
     QuantizedMatrix codes = codes(worker, tile);
     if (fitted) {
@@ -227,10 +250,12 @@ public class ModuleTiles implements TileSource {
     return Optional.ofNullable(module.quantized()).map(quantized -> quantized::rounded);
   }
 
+  /** Returns where a tile begins in the weight, in bytes. */
   private long from(int tile) {
     return tiles.firstRow(tile) * rowBytes;
   }
 
+  /** Returns the bytes of the largest tile as it is stored. */
   protected final long largestBytes() {
     return tiles.tileRows() * rowBytes;
   }

@@ -9,7 +9,8 @@ import java.util.stream.Collectors;
 
 /**
  * Where the time of a run goes. Workers read, select and write side by side, so the times of these
- * are added up over the workers and divided by their number.
+ * are added up over the workers and divided by their number. All times that are added are
+ * nanoseconds.
  */
 public final class PhaseClock {
   private static final double NANOS = 1e9;
@@ -22,14 +23,21 @@ public final class PhaseClock {
   private final LongAdder verify = new LongAdder();
   private final LongAdder complete = new LongAdder();
 
+  /**
+   * Starts the clock.
+   *
+   * @param workers how many work side by side
+   */
   public PhaseClock(int workers) {
     this.workers = workers;
   }
 
+  /** Adds a worker's time of scoring and selecting. */
   public void addSelect(long nanos) {
     select.add(nanos);
   }
 
+  /** Adds a worker's time of reading or writing weights. */
   public void addReadWrite(long nanos) {
     readWrite.add(nanos);
   }
@@ -39,10 +47,12 @@ public final class PhaseClock {
     readWrite.add(nanos * workers);
   }
 
+  /** Adds time in which samples ran through the model. */
   public void addCalibrate(long nanos) {
     calibrate.add(nanos);
   }
 
+  /** Adds time in which the written output was checked. */
   public void addVerify(long nanos) {
     verify.add(nanos);
   }
@@ -52,7 +62,10 @@ public final class PhaseClock {
     complete.add(nanos);
   }
 
-  /** Returns the time until now; phases side by side share the time that all of them took. */
+  /**
+   * Returns the time until now. Phases that went on side by side share the time that all of them
+   * took.
+   */
   public Seconds seconds() {
     double total = (System.nanoTime() - start) / NANOS;
     double[] phases = {
@@ -79,11 +92,17 @@ public final class PhaseClock {
   /**
    * Seconds by phase, which with {@link #other} add up to the total.
    *
+   * @param total from the start to the end
    * @param start starting the process
    * @param prepare reading the model's headers and the texts, drawing samples, opening the device
+   * @param allocate sharing a total out over blocks
+   * @param calibrate running samples through the model
+   * @param select scoring and selecting
+   * @param readWrite reading and writing weights, and copying what is not pruned
+   * @param verify checking the written output
    * @param complete digests of the source and of fitted tensors, the files beside the weights, the
    *     model card, the record, and files that were asked for beside the output
-   * @param readWrite reading and writing weights, and copying what is not pruned
+   * @param evaluate measuring perplexity and tasks
    */
   public record Seconds(
       double total,
@@ -97,7 +116,10 @@ public final class PhaseClock {
       double complete,
       double evaluate)
       implements Serializable {
-    /** Returns the seconds of a command that this run is a part of. */
+    /**
+     * Returns the seconds of a command that this run is a part of: the run's own phases, and those
+     * of the command around it.
+     */
     public Seconds within(
         double total, double start, double prepare, double allocate, double evaluate) {
       return new Seconds(
@@ -105,7 +127,11 @@ public final class PhaseClock {
           evaluate);
     }
 
-    /** Returns the seconds of the same run with samples that ran before. */
+    /**
+     * Returns the seconds of the same run with samples that ran before.
+     *
+     * @param more seconds that they took
+     */
     public Seconds calibrated(double more) {
       return new Seconds(
           total + more,
@@ -127,14 +153,16 @@ public final class PhaseClock {
               + evaluate);
     }
 
-    /** Returns the total and the phases by their names in JSON. */
+    /**
+     * Returns the total and the phases by their names in JSON, in their order, {@code other} last.
+     */
     public Map<String, Object> toJson() {
       Map<String, Object> phases = JsonText.map(this);
       phases.put("other", other());
       return phases;
     }
 
-    /** Returns the total and, in words, each phase that took time. */
+    /** Returns the total and, in words, each phase that took time, on one line. */
     public String text() {
       return "%.2f: ".formatted(total)
           + toJson().entrySet().stream()

@@ -8,12 +8,16 @@ import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
 
-/** The shards that pruned modules are written to. Safe for use by several threads. */
+/** Where pruned modules are written. Safe for use by several threads. */
 public interface ShardTarget {
   /** No shards: what modules become stays in the memory that their requests bring. */
   ShardTarget MEMORY = to(null);
 
-  /** Returns one shard that is written, of which nobody is told; or none, without a writer. */
+  /**
+   * Returns one shard that all modules are written to, of which nobody is told.
+   *
+   * @param writer null to write nothing
+   */
   static ShardTarget to(ShardWriter writer) {
     return new ShardTarget() {
       @Override
@@ -29,24 +33,37 @@ public interface ShardTarget {
   /** Returns the writer of a module's shard, or null if none is written. */
   ShardWriter of(LinearModule module);
 
-  /** Returns a module's tiles, which are read from its shard and written where {@link #of} says. */
+  /**
+   * Returns a module's tiles, which are read from its shard and written where {@link #of} says.
+   *
+   * @param buffers the workers'; they may be enlarged here, so no worker may use them meanwhile
+   * @param clock takes the time of reading and writing
+   */
   default ModuleTiles tiles(LinearModule module, TileBuffers buffers, PhaseClock clock) {
     return new ModuleTiles(module, module.shard(), of(module), buffers, clock);
   }
 
-  /** Returns the rule for a module, which may be found from all of its weights. */
+  /**
+   * Returns the rule for a module, which may be known from an earlier run.
+   *
+   * @param found computes it, from all of the module's weights if necessary
+   */
   default SelectionRule rule(LinearModule module, Supplier<SelectionRule> found) {
     return found.get();
   }
 
-  /** Called when a module is written completely. */
+  /**
+   * Called when a module is written completely.
+   *
+   * @param result what became of it
+   */
   default void done(ModuleResult result) {}
 
   /**
    * Called instead of {@link #done} when a module is pruned in memory, for the shards to write it.
    *
-   * @param weight laid out as in its file, in memory of another owner that stays as it is for as
-   *     long as that one has promised to
+   * @param result what became of it
+   * @param weight laid out as in its file. Its owner has promised for how long it stays as it is
    */
   default void lend(ModuleResult result, MemorySegment weight) {
     throw new UnsupportedOperationException("weights in memory");

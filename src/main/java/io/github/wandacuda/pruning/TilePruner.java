@@ -18,8 +18,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Prunes one matrix tile by tile, in any order and from several workers, and counts. What that
- * takes of the device it has from the first tile on, until it is closed.
+ * Prunes one matrix tile by tile, in any order and from several workers, and counts. It holds
+ * memory of the device from the first tile on, until it is closed.
  */
 final class TilePruner implements AutoCloseable {
   private final Selector selector;
@@ -37,9 +37,11 @@ final class TilePruner implements AutoCloseable {
   /**
    * Prepares a matrix.
    *
+   * @param rule what is pruned
    * @param source the weights, which take the result back
    * @param norms the norm of each input column, or null to score by magnitude alone
    * @param resident the matrix on the device, to be pruned there too, or null
+   * @param clock takes the time of selecting
    */
   public TilePruner(
       Selector selector,
@@ -60,6 +62,7 @@ final class TilePruner implements AutoCloseable {
   /**
    * Prunes a tile.
    *
+   * @param worker the one that calls
    * @param mask the whole matrix's packed mask, which gets the tile's rows, or null if the matrix
    *     isn't on the device
    * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
@@ -95,6 +98,7 @@ final class TilePruner implements AutoCloseable {
         : prepared.select(resident, first, weights, mask);
   }
 
+  /** Returns the plan that all tiles share, made for the first of them. */
   private synchronized SelectionPlan plan(DType dtype) {
     if (plan == null) {
       plan = selector.prepare(dtype, source.columns(), norms, rule);
@@ -111,12 +115,19 @@ final class TilePruner implements AutoCloseable {
     }
   }
 
-  /** Returns what became of the module that the matrix is of, once all tiles are pruned. */
+  /**
+   * Returns what became of the module that the matrix is of, once all tiles are pruned.
+   *
+   * @param norms that it was calibrated with, or null
+   */
   public ModuleResult result(LinearModule module, float[] norms) {
     return new ModuleResult(module, pruned.sum(), zeros.sum(), zeroRows.intValue(), norms, null);
   }
 
-  /** Looks at a row up to its first weight that isn't zero, which is soon. */
+  /**
+   * Returns how many rows hold nothing but zeros. It looks at a row up to its first weight that
+   * isn't zero, which is soon.
+   */
   private static int zeroRows(RowReader weights) {
     int count = 0;
     for (int row = 0; row < weights.rows(); row++) {
