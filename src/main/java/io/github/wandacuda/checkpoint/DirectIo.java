@@ -243,6 +243,7 @@ public final class DirectIo implements AutoCloseable {
     BUFFERED
   }
 
+  /** Opens files for direct I/O. */
   @FunctionalInterface
   interface FileOpener {
     /** Asks the file's own file system. */

@@ -85,6 +85,12 @@ public record PackedModule(
       return elements;
     }
 
+    /**
+     * Returns a part of a known shape.
+     *
+     * @throws io.github.wandacuda.error.InputException if it is missing, or of another type or
+     *     shape
+     */
     TensorInfo find(String name, String dtype, List<Long> shape) {
       TensorInfo found = find(name);
       if (!found.dtype().equals(dtype) || !found.shape().equals(shape)) {
@@ -93,6 +99,13 @@ public record PackedModule(
       return found;
     }
 
+    /**
+     * Returns a part that is a vector.
+     *
+     * @param most how many elements it may have
+     * @throws io.github.wandacuda.error.InputException if it is missing, of another type or no
+     *     vector, or longer
+     */
     TensorInfo vector(String name, String dtype, long most) {
       TensorInfo found = find(name);
       if (!found.dtype().equals(dtype)

@@ -261,6 +261,7 @@ public record Evaluation(List<Task> tasks, List<TokenRequest> requests, List<Str
     /** Bytes of the hidden states of a chunk, which are held twice. */
     private static final long CHUNK_BYTES = 1L << 29;
 
+    /** Scores by chunks of the usual size. */
     LogLikelihoods(Decoder decoder) {
       this(decoder, chunkTokens(decoder.hiddenSize()));
     }

@@ -299,6 +299,7 @@ public final class Tasks {
       return row.label("label", TRUE_FALSE.size());
     }
 
+    /** HellaSwag, with the activity in front of the sentence that is to be ended. */
     static TaskDocument hellaswag(TaskRow row) {
       String context =
           withoutMarkup(
@@ -334,10 +335,12 @@ public final class Tasks {
       return row.document(choices, row.label("answer", 1, choices.size()));
     }
 
+    /** ARC, the easy and the hard questions. */
     static TaskDocument arc(TaskRow row) {
       return multipleChoice(row, "Question: %s\nAnswer:".formatted(row.text("question")));
     }
 
+    /** OpenBookQA: the bare question, without a word before it. */
     static TaskDocument openbookqa(TaskRow row) {
       return multipleChoice(row, row.text("question_stem"));
     }
@@ -362,6 +365,7 @@ public final class Tasks {
       return gold;
     }
 
+    /** PIQA, with two solutions to a goal. */
     static TaskDocument piqa(TaskRow row) {
       String context = "Question: %s\nAnswer:".formatted(row.text("goal"));
       List<String> solutions = List.of(row.text("sol1"), row.text("sol2"));

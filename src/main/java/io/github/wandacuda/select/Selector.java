@@ -45,7 +45,10 @@ public interface Selector {
    */
   void countMagnitudes(WeightMatrix source, OptionalInt upper, long[] counts);
 
-  /** Returns whether plans for F32 take a {@link QuantizedMatrix}'s codes, too. */
+  /**
+   * Returns whether plans for F32 take the codes of a {@link io.github.wandacuda.QuantizedMatrix},
+   * too.
+   */
   default boolean takesCodes() {
     return false;
   }

@@ -25,7 +25,8 @@ import java.nio.file.Path;
  * <ul>
  *   <li>for {@link #ENCODE} and {@link #ENCODE_PLAINLY}, the length of a text in bytes and its
  *       UTF-8; the answer is the number of tokens and their ids;
- *   <li>for {@link #DECODE}, the number of token ids and the ids; the answer is a text, as above.
+ *   <li>for {@link #DECODE}, the number of token ids and the ids; the answer is a text in the same
+ *       form.
  * </ul>
  *
  * <p>If any of this fails, the answer is a number below 0 that says how, and what is wrong, in
