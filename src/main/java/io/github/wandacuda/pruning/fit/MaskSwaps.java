@@ -163,7 +163,8 @@ public record MaskSwaps(SquareGram gram) {
     /**
      * Returns what a pair of a group changes.
      *
-     * @param at the pair's number, counted by the columns that are pruned
+     * @param at the pair's number: the kept column's in the group times the group's size, plus the
+     *     pruned one's
      */
     private double change(RowSwaps row, int first, int at) {
       int i = first + at / size;
