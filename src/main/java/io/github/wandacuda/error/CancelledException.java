@@ -2,20 +2,31 @@ package io.github.wandacuda.error;
 
 import java.util.function.BooleanSupplier;
 
-/** The thread that runs a job was interrupted, so that the job was given up. */
+/** The thread that runs a job was interrupted, and the job was given up. */
 public class CancelledException extends WandaException {
   private static final long serialVersionUID = 1L;
   private static final String LINE = "cancelled; nothing that looks finished was left";
 
+  /** Creates the failure of a job that leaves nothing that looks finished. */
   public CancelledException() {
     super(LINE, null);
   }
 
+  /**
+   * Creates the failure of a job that leaves nothing that looks finished.
+   *
+   * @param cause the interrupt, or what it led to
+   */
   public CancelledException(Throwable cause) {
     super(LINE, cause);
   }
 
-  /** Creates the failure with a line that says what is left, and the state of the work. */
+  /**
+   * Creates the failure of a job that leaves something behind.
+   *
+   * @param message one line that says what is left and how to go on from there
+   * @param cause the interrupt, or what it led to
+   */
   public CancelledException(String message, Throwable cause) {
     super(message, cause);
   }
@@ -31,16 +42,22 @@ public class CancelledException extends WandaException {
     }
   }
 
-  /** What waits for something. */
+  /** A call that blocks and that an interrupt ends. */
   @FunctionalInterface
   public interface Wait {
+    /**
+     * Blocks until its condition holds.
+     *
+     * @throws InterruptedException if the thread is interrupted before
+     */
     void run() throws InterruptedException;
   }
 
   /**
-   * Waits. The thread stays interrupted.
+   * Makes a blocking call. If it is interrupted, the thread's interrupt flag is set again.
    *
-   * @throws CancelledException if it is interrupted
+   * @param wait the call
+   * @throws CancelledException if the thread is interrupted
    */
   public static void waiting(Wait wait) {
     try {
@@ -51,7 +68,13 @@ public class CancelledException extends WandaException {
     }
   }
 
-  /** Waits until something is so, however often the thread is interrupted; it stays interrupted. */
+  /**
+   * Blocks until a condition holds, even if the thread is interrupted meanwhile; its interrupt flag
+   * is set again afterwards.
+   *
+   * @param isSo the condition, asked before each wait
+   * @param wait a call that returns when the condition may have changed
+   */
   public static void waitingUntil(BooleanSupplier isSo, Wait wait) {
     boolean interrupted = false;
     while (!isSo.getAsBoolean()) {

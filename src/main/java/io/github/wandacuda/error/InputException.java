@@ -9,20 +9,36 @@ import java.util.Locale;
 
 /**
  * A model, text or statistics file is not what it should be; the line names file, tensor, expected
- * and found.
+ * and found. If the file is a Git LFS pointer or a web page that was downloaded in its place, the
+ * line says that instead.
  */
 public class InputException extends WandaException {
   private static final long serialVersionUID = 1L;
 
+  /**
+   * Creates the failure from its parts. Reads the file's first bytes to see whether it is another
+   * kind of file altogether.
+   */
   public InputException(ErrorDetails details) {
     super(WrongFile.explain(details), null);
   }
 
+  /**
+   * Creates the failure from its parts. Reads the file's first bytes to see whether it is another
+   * kind of file altogether.
+   *
+   * @param cause what reading it threw, or null
+   */
   public InputException(ErrorDetails details, Throwable cause) {
     super(WrongFile.explain(details), cause);
   }
 
-  /** Returns the failure of a file that cannot be read, for what the system said. */
+  /**
+   * Returns the failure of a file that the system can't read.
+   *
+   * @param e what the system reported; its reason becomes part of the line
+   * @return the exception, for the caller to throw
+   */
   public static InputException unreadable(Path file, IOException e) {
     String reason = Printable.reason(e);
     return new InputException(
@@ -32,13 +48,19 @@ public class InputException extends WandaException {
         e);
   }
 
-  /** Returns the failure of a file that cannot be read, which says what it was to be. */
+  /**
+   * Returns the failure of a file that the system can't read, with what the file was to be.
+   *
+   * @param expected what should be there, such as "a JSON file"
+   * @param e what the system reported; its reason becomes part of the line
+   * @return the exception, for the caller to throw
+   */
   public static InputException unreadable(Path file, String expected, IOException e) {
     return ErrorDetails.file(file)
         .wrong(expected, "that it cannot be read: " + Printable.reason(e), e);
   }
 
-  /** What often lies in a file's place because of how it was downloaded. */
+  /** Files that often lie in a file's place because of how it was downloaded. */
   private enum WrongFile {
     LFS_POINTER(
         "a Git LFS pointer to it",
@@ -64,8 +86,10 @@ public class InputException extends WandaException {
     }
 
     /**
-     * Returns what is wrong with an input file, or rather that it isn't the file at all: what else
-     * would be said of it would lead nowhere.
+     * Replaces the details if the file begins as one of the known wrong files does: what else could
+     * be said about its content would mislead.
+     *
+     * @return the details as they are, if the file is none of these or can't be read
      */
     static ErrorDetails explain(ErrorDetails details) {
       if (details.file() == null) {
@@ -83,7 +107,10 @@ public class InputException extends WandaException {
       return details;
     }
 
-    /** Returns how a file begins, in small letters, or nothing if it can't be told. */
+    /**
+     * Returns the first {@link #HEAD} bytes of a file in small letters, or an empty text if they
+     * can't be read.
+     */
     private static String head(String name) {
       try {
         Path file = Path.of(name);

@@ -7,20 +7,42 @@ import java.nio.file.Path;
 public class OutputException extends WandaException {
   private static final long serialVersionUID = 1L;
 
+  /**
+   * Creates the failure.
+   *
+   * @param message one line for the user
+   * @param cause what the system reported, or null
+   */
   public OutputException(String message, Throwable cause) {
     super(message, cause);
   }
 
+  /**
+   * Creates the failure from its parts.
+   *
+   * @param cause what the system reported, or null
+   */
   public OutputException(ErrorDetails details, Throwable cause) {
     super(details, cause);
   }
 
-  /** Returns the failure of a file that can't be written, for what the system said. */
+  /**
+   * Returns the failure of a file that the system can't write.
+   *
+   * @param e what the system reported; its reason becomes part of the line
+   * @return the exception, for the caller to throw
+   */
   public static OutputException unwritable(Path file, IOException e) {
     return of(file, "to write it", e);
   }
 
-  /** Returns the failure to do something with a file, for what the system said. */
+  /**
+   * Returns the failure to do something with a file.
+   *
+   * @param expected what was to be done, such as "to write it"
+   * @param e what the system reported; its reason becomes part of the line
+   * @return the exception, for the caller to throw
+   */
   public static OutputException of(Path file, String expected, IOException e) {
     String reason = Printable.reason(e);
     return new OutputException(
@@ -30,16 +52,17 @@ public class OutputException extends WandaException {
         e);
   }
 
-  /** What is done with a file that is written. */
+  /** Steps that write a file and may fail as the system does. */
   @FunctionalInterface
   public interface Work {
     void run() throws IOException;
   }
 
   /**
-   * Does something with a file that is written.
+   * Runs steps that write a file.
    *
-   * @throws OutputException for what the system says of it
+   * @param file what the failure names
+   * @throws OutputException if they fail, with the system's reason
    */
   public static void writing(Path file, Work work) {
     try {

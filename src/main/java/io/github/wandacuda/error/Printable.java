@@ -41,15 +41,17 @@ public final class Printable {
 
   private Printable() {}
 
-  /** Returns {@code text} on one line, cut after 200 characters. */
+  /** Returns a text from outside on one line, cut after 200 characters. */
   public static String of(String text) {
     return printable(text, LONGEST_TEXT);
   }
 
+  /** Returns a path on one line, cut after 4,096 characters. */
   public static String of(Path path) {
     return path(path.toString());
   }
 
+  /** Returns a path's text on one line, cut after 4,096 characters. */
   static String path(String path) {
     return printable(path, LONGEST_PATH);
   }
@@ -83,13 +85,16 @@ public final class Printable {
     };
   }
 
+  /** Puts a name behind a word, unless there is none. */
   private static String said(String what, String of) {
     return of == null || of.isBlank() ? what : what + " " + of(of.strip());
   }
 
   /**
-   * Returns the first line of a failure's message, or of its cause's if it has none of its own, or
-   * else its kind, in words. No name of an exception is in it, which would tell a user nothing.
+   * Returns what a failure says, for a line of our own. Names of exception classes are left out,
+   * since they would tell a user nothing.
+   *
+   * @return the first line of its message; without one, that of its cause; else its kind in words
    */
   public static String firstLine(Throwable e) {
     return said(e, e.getMessage());
@@ -110,21 +115,28 @@ public final class Printable {
     return line.isEmpty() ? words(name) : of(line);
   }
 
-  /** Returns what the name of a failure's class says, if that is anything. */
+  /**
+   * Splits the name of an exception class into words, such as "illegal state".
+   *
+   * @return "no reason is given" if the name is a single word
+   */
   private static String words(String name) {
     String kind = name.substring(name.lastIndexOf('$') + 1).replaceFirst("(Exception|Error)$", "");
     String words = WORD_END.matcher(kind).replaceAll(" ").toLowerCase(Locale.ROOT);
     return words.contains(" ") ? words : "no reason is given";
   }
 
-  /** Returns escapes that stand for text, two for what lies beyond U+FFFF, as in JSON. */
+  /**
+   * Returns each character of a text as an escape, backslash, u and four hex digits; two for a
+   * character beyond U+FFFF, as in JSON.
+   */
   public static String escape(String text) {
     StringBuilder out = new StringBuilder();
     text.chars().forEach(unit -> out.append(String.format("\\u%04x", unit)));
     return out.toString();
   }
 
-  /** Returns a whole message on one line, its line breaks as spaces. */
+  /** Returns a message on one line, its line breaks as spaces, cut after 20,000 characters. */
   public static String message(String message) {
     return printable(message.replaceAll("\\s*[\\r\\n]+\\s*", " "), LONGEST_MESSAGE);
   }

@@ -16,7 +16,14 @@ public final class Suggestion {
 
   private Suggestion() {}
 
-  /** Returns a hint that names the word that was meant, or null if it can't be told. */
+  /**
+   * Finds the known word that is nearest to a mistyped one. Two letters may be wrong at most, or
+   * half of a short word's.
+   *
+   * @param word as it was typed; capitals and underscores don't count
+   * @param known the words that may have been meant, in small letters with hyphens
+   * @return "did you mean 'word'?", or null if no word is near enough
+   */
   public static String hint(String word, List<String> known) {
     if (word.length() > LONGEST) {
       return null;
@@ -29,7 +36,13 @@ public final class Suggestion {
         .orElse(null);
   }
 
-  /** Returns the names that differ from a word in a third of its letters at most, nearest first. */
+  /**
+   * Finds names that resemble a mistyped one.
+   *
+   * @param word as it was typed
+   * @return at most three names, the nearest first: those that differ in a third of the word's
+   *     letters at most, or that begin with the word
+   */
   public static List<String> nearest(String word, Collection<String> names) {
     int most = Math.max(1, word.replace("-", "").length() / 3);
     return names.stream()
@@ -44,7 +57,10 @@ public final class Suggestion {
     return word.length() > 3 && name.startsWith(word);
   }
 
-  /** Returns how many letters are to be inserted, deleted, replaced or swapped with the next. */
+  /**
+   * Returns the edit distance of two words: how many letters have to be inserted, deleted, replaced
+   * or swapped with the next one.
+   */
   public static int distance(String from, String to) {
     int[][] steps = new int[from.length() + 1][to.length() + 1];
     for (int i = 0; i <= from.length(); i++) {
@@ -55,6 +71,10 @@ public final class Suggestion {
     return steps[from.length()][to.length()];
   }
 
+  /**
+   * Returns a cell of the table of distances, from the cells above and left of it (Damerau and
+   * Levenshtein, optimal string alignment).
+   */
   private static int fewest(int[][] steps, String from, String to, int i, int j) {
     int changed = steps[i - 1][j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
     int least = Math.min(changed, 1 + Math.min(steps[i - 1][j], steps[i][j - 1]));
