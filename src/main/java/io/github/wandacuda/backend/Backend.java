@@ -12,7 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 
-/** A device that is open for work: it selects weights and runs a decoder's operations. */
+/**
+ * A device that is open for work: it selects weights and runs a decoder's operations. Whoever opens
+ * it closes it, after everything that was made on it.
+ */
 public interface Backend extends AutoCloseable {
   /** Returns the backend's name, as {@code --backend} takes it. */
   String name();
@@ -21,8 +24,10 @@ public interface Backend extends AutoCloseable {
   String device();
 
   /**
-   * Names what the last bits of {@link #operations()}' results depend on: runs of the same name
-   * give the same bytes.
+   * Names what the last bits of the results of {@link #operations()} depend on: two runs that read
+   * the same name, weights and tokens give the same bytes.
+   *
+   * @return for a person to read, and compared as a whole
    */
   default String arithmetic() {
     return name() + " on " + device();
@@ -46,20 +51,24 @@ public interface Backend extends AutoCloseable {
    * Allocates host memory that the device reads and writes fastest. Any other memory works too.
    *
    * @param bytes 0 or more
-   * @param arena gives the memory back when it is closed, which is to be before the backend is
+   * @param arena frees the memory when it is closed, which has to happen before the backend is
+   *     closed
+   * @return memory of {@code bytes} bytes, whose content is undefined
    */
   MemorySegment hostMemory(long bytes, Arena arena);
 
   /** Returns how many calls of {@link #selector()} and its plans should be under way at once. */
   int concurrency();
 
+  /** Returns the pruning half for host memory. It lasts until the backend is closed. */
   Selector selector();
 
   /**
-   * Returns the pruning half for a run over some weights, with the same results: a processor's
-   * kernels on vectors are slow until they are compiled, which few weights aren't worth.
+   * Returns the pruning half for a run over so many weights; results are the same as those of
+   * {@link #selector()}. A processor's vector kernels are slow until they are compiled, which
+   * doesn't pay off for few weights.
    *
-   * @param weights elements to select from, in all
+   * @param weights elements to select from, in all matrices of the run together
    */
   default Selector selector(long weights) {
     return selector();
@@ -75,11 +84,17 @@ public interface Backend extends AutoCloseable {
         name() + " prunes no matrices in a device's memory; cuda and opencl do");
   }
 
+  /**
+   * Returns the forward half. Its memory is the device's, for one thread at a time; it lasts until
+   * the backend is closed.
+   */
   Operations operations();
 
   /**
    * Returns the forward halves of all devices whose results are the same to the bit, {@link
    * #operations()} first. Each may be used by a thread of its own.
+   *
+   * @return one or more
    */
   default List<Operations> forwards() {
     return List.of(operations());
@@ -88,7 +103,9 @@ public interface Backend extends AutoCloseable {
   /**
    * Returns the forward halves for a run over samples.
    *
-   * @param moments whether it sums second moments, which one device does
+   * @param moments whether the run sums second moments of inputs, which are summed on one device
+   *     alone
+   * @return one for each device that takes a share of the samples
    */
   default List<Operations> forwards(boolean moments) {
     return moments ? List.of(operations()) : forwards();
@@ -96,12 +113,16 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Returns a weight of {@link #operations()} as the plans of {@link #selector()} prune it in the
-   * device's memory; nothing if it doesn't lie there as a whole.
+   * device's memory.
+   *
+   * @param weight made by {@link #operations()}; the matrix lasts as long as it does
+   * @return nothing if the weight doesn't lie in the device's memory as a whole
    */
   default Optional<ResidentMatrix> resident(Weight weight) {
     return Optional.empty();
   }
 
+  /** Closes the device and frees its memory. Whatever was made on it is to be closed before. */
   @Override
   void close();
 }

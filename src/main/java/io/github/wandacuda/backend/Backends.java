@@ -40,6 +40,7 @@ public final class Backends {
   /**
    * A device that was opened, and why it was this one.
    *
+   * @param backend the caller's to close; several devices of {@link #openAll} are one backend
    * @param reason for people
    */
   public record Choice(Backend backend, String reason) {}
@@ -56,8 +57,11 @@ public final class Backends {
    * Opens a device.
    *
    * @param name a backend's name, or {@link #AUTO}
+   * @param device its index within its backend; with {@link #AUTO}, the first backend whose device
+   *     of this index is usable and preferred is taken
    * @param threads CPU threads to use, 1 or more
    * @throws BackendUnavailableException if there is no such device, or it can't be used
+   * @throws io.github.wandacuda.error.UsageException if there is no backend of this name
    */
   public static Choice open(String name, int device, int threads) {
     return open(name, device, threads, Precision.DEFAULT);
@@ -66,7 +70,12 @@ public final class Backends {
   /**
    * Opens a device as {@link #open(String, int, int)} does, for a precision.
    *
+   * @param name a backend's name, or {@link #AUTO}
+   * @param device its index within its backend
+   * @param threads CPU threads to use, 1 or more
    * @param precision of linear layers, where the backend has more than one
+   * @throws io.github.wandacuda.error.UsageException if there is no backend of this name
+   * @throws BackendUnavailableException if there is no such device, or it can't be used
    */
   public static Choice open(String name, int device, int threads, Precision precision) {
     return open(name, device, (provider, index) -> provider.open(index, threads, precision));
@@ -76,7 +85,11 @@ public final class Backends {
    * Opens a device as {@link #open(String, int, int)} does, for a caller who brings the CPU
    * threads.
    *
-   * @param workers stay the caller's
+   * @param name a backend's name, or {@link #AUTO}
+   * @param device its index within its backend
+   * @param workers the CPU threads, which stay the caller's to close
+   * @throws io.github.wandacuda.error.UsageException if there is no backend of this name
+   * @throws BackendUnavailableException if there is no such device, or it can't be used
    */
   public static Choice open(String name, int device, WorkerPool workers) {
     return open(name, device, (provider, index) -> provider.open(index, workers));
@@ -99,8 +112,15 @@ public final class Backends {
   }
 
   /**
-   * Opens all usable devices of a backend as one, which deals the selection out over them. The
-   * first one that the backend prefers also runs the forward half, beside others of its model.
+   * Opens all usable devices of a backend as one, which spreads the selection over them. The first
+   * device that the backend prefers also runs the forward half, together with the others of the
+   * same model.
+   *
+   * @param name a backend's name, or {@link #AUTO} for the first backend with a preferred device
+   * @param threads CPU threads that each device may use, 1 or more
+   * @param precision of linear layers, where the backend has more than one
+   * @throws io.github.wandacuda.error.UsageException if there is no backend of this name
+   * @throws BackendUnavailableException if no device can be used
    */
   public static Choice openAll(String name, int threads, Precision precision) {
     BiFunction<BackendProvider, Integer, Backend> opening =
@@ -115,7 +135,7 @@ public final class Backends {
     return open(provider, usable.isEmpty() ? devices.subList(0, 1) : usable, "asked for", opening);
   }
 
-  /** Returns the usable devices, those first that are preferred. */
+  /** Returns the usable devices, the preferred ones first and otherwise in the order given. */
   static List<DeviceDescription> usable(List<DeviceDescription> devices) {
     return devices.stream()
         .filter(DeviceDescription::usable)
@@ -123,6 +143,12 @@ public final class Backends {
         .toList();
   }
 
+  /**
+   * Finds a backend among those on the class path.
+   *
+   * @param name as {@code --backend} takes it, but not {@link #AUTO}
+   * @throws io.github.wandacuda.error.UsageException if there is no backend of this name
+   */
   public static BackendProvider named(String name) {
     List<BackendProvider> providers = providers();
     String names = providers.stream().map(BackendProvider::name).collect(Collectors.joining(", "));
@@ -136,7 +162,12 @@ public final class Backends {
                     .refused("auto or one of " + names, "'%s'".formatted(name)));
   }
 
-  /** Opens what {@code wanted} holds for, in the first backend that has and prefers any of it. */
+  /**
+   * Opens the devices that {@code wanted} accepts, of the first backend that has usable and
+   * preferred ones among them.
+   *
+   * @param what is wanted, for the message if no backend has it
+   */
   private static Choice openFirst(
       Predicate<DeviceDescription> wanted,
       String what,
@@ -161,6 +192,7 @@ public final class Backends {
         "no backend has a usable %s: %s".formatted(what, String.join(", ", passed)));
   }
 
+  /** Returns why {@code auto} passes a backend over: the first reason against a device of it. */
   private static String whyNot(List<DeviceDescription> devices) {
     return devices.stream()
         .filter(device -> !device.usable())
@@ -193,7 +225,7 @@ public final class Backends {
     return new Choice(opened.size() == 1 ? opened.get(0) : new DeviceGroup(opened), reason);
   }
 
-  /** Says what is missing: a device of that number, or, where none can be used, any at all. */
+  /** Says what is missing: a device of that number or, if none can be used, any usable device. */
   private static String missing(int device, List<DeviceDescription> devices) {
     return devices.stream().anyMatch(DeviceDescription::usable)
         ? "device %d: it has %s".formatted(device, numbers(devices))
@@ -206,13 +238,13 @@ public final class Backends {
 
   /**
    * Several devices of one backend that share the selection: each call goes to the device with the
-   * fewest calls under way. The forward half is shared by those that compute the same bits as the
-   * first one: devices of one model.
+   * fewest calls under way. The forward half is shared by the devices that compute the same bits as
+   * the first one, which are those of its model.
    */
   static final class DeviceGroup implements Backend {
     private final List<Backend> devices;
 
-    /** The calls that are under way on each. */
+    /** How many calls are under way on each device. */
     private final Map<Backend, Integer> calls = new IdentityHashMap<>();
 
     private final Selector selector = new SharedSelector();
@@ -288,6 +320,9 @@ public final class Backends {
       devices.forEach(Backend::close);
     }
 
+    /**
+     * Makes a call on the device with the fewest calls under way, and counts it until it returns.
+     */
     private <T> T onLeastBusy(Function<Backend, T> call) {
       Backend device = takeLeastBusy();
       try {

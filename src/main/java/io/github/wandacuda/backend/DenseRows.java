@@ -30,15 +30,23 @@ public final class DenseRows {
   }
 
   /**
-   * Copies a matrix to dense rows.
+   * Copies a matrix to dense rows: the elements of a row are consecutive.
    *
-   * @param pitch the bytes from where a row begins to where the next one does
+   * @param matrix of any strides, transposed ones included
+   * @param dense takes the rows, the first one at its start; long enough for all of them
+   * @param pitch bytes from the start of a row to the start of the next one, at least a row's bytes
    */
   public static void gather(WeightMatrix matrix, MemorySegment dense, long pitch) {
     new DenseRows(matrix, dense, pitch, true).copy();
   }
 
-  /** Copies dense rows, which begin {@code pitch} bytes apart, to a matrix. */
+  /**
+   * Copies dense rows to a matrix.
+   *
+   * @param dense has the rows, the first one at its start
+   * @param pitch bytes from the start of a row to the start of the next one, at least a row's bytes
+   * @param matrix of any strides; takes the elements
+   */
   public static void scatter(MemorySegment dense, long pitch, WeightMatrix matrix) {
     new DenseRows(matrix, dense, pitch, false).copy();
   }
@@ -64,7 +72,13 @@ public final class DenseRows {
     }
   }
 
-  /** Moves consecutive elements of the matrix, from one of them on. */
+  /**
+   * Copies consecutive elements between the matrix and other memory, as one run of bytes.
+   *
+   * @param row of the first element
+   * @param column of the first element
+   * @param otherAt where the run begins in {@code other}, in bytes
+   */
   private void move(int row, int column, MemorySegment other, long otherAt, long bytes) {
     long at = matrix.byteOffset(row, column);
     if (gathers) {
@@ -75,9 +89,12 @@ public final class DenseRows {
   }
 
   /**
-   * Copies some elements.
+   * Copies up to {@link #BLOCK_ROWS} rows of up to {@link #BLOCK_COLUMNS} columns, by way of a
+   * block of memory that stays in the cache.
    *
-   * @param block takes them column after column
+   * @param row the first row
+   * @param column the first column
+   * @param block takes the elements column after column
    */
   private void copyBlock(int row, int column, MemorySegment block) {
     int height = Math.min(BLOCK_ROWS, matrix.rows() - row);
@@ -97,12 +114,19 @@ public final class DenseRows {
     }
   }
 
-  /** Returns where in the block an element lies, in bytes. */
+  /**
+   * Returns the offset of an element in the block, in bytes: columns are {@link #BLOCK_ROWS}
+   * elements apart.
+   */
   private long placeInBlock(int c, int r) {
     return (long) (c * BLOCK_ROWS + r) * dtype.bytes();
   }
 
-  /** Copies the block's columns to dense rows from {@code first} on, or back. */
+  /**
+   * Transposes the block into dense rows, or dense rows into the block.
+   *
+   * @param first the offset in the dense memory of the block's first element, in bytes
+   */
   private void turn(MemorySegment block, long first, int height, int width) {
     for (int r = 0; r < height; r++) {
       for (int c = 0; c < width; c++) {

@@ -5,30 +5,42 @@ import io.github.wandacuda.forward.AttentionShape;
 import java.util.function.Consumer;
 
 /**
- * The places, each a query and a head, of attention of a sequence's last queries, and the device
- * memory for what {@code kernels/forward/attention_rows} keeps of them from kernel to kernel.
+ * Attention of a sequence's last queries, for the kernels {@code kernels/forward/attention_rows}. A
+ * place is a query and a head; the kernels keep scores and partial sums of each place in device
+ * memory from one kernel to the next.
  */
 final class AttentionPlaces {
   private static final int RUN = 256;
 
-  /** The most memory for a part; more places are computed in parts. */
+  /**
+   * The most device memory for the scores and sums of places; more places are computed in parts.
+   */
   private static final long MOST_BYTES = 64L << 20;
 
-  /** The most places of a part: blocks of a launch's second dimension on CUDA. */
+  /**
+   * The most places of a part: each is a block in the second dimension of a launch, where CUDA
+   * takes 65,535 at most.
+   */
   private static final int MOST_PLACES = 32_768;
 
   private AttentionPlaces() {}
 
   /**
-   * Some places.
+   * Places that are computed in one go, and the memory for what the kernels keep of them.
    *
+   * @param first the number of the first place; place {@code query * heads + head} is a query's
+   *     head
+   * @param count how many places
    * @param scores float32 [count, sequenceLength]
-   * @param sums float32 [count]
-   * @param chains float32 [count, runs, headSize]
+   * @param sums float32 [count], the sums of the exponentials
+   * @param chains float32 [count, runs, headSize], the weighted values of each run of keys
    */
   record Part(
       int first, int count, DevicePointer scores, DevicePointer sums, DevicePointer chains) {
-    /** Returns the kernels' arguments; those of CUDA see the last one, the count, by their grid. */
+    /**
+     * Returns the kernels' arguments. The last one, the count, is for OpenCL; CUDA's kernels ignore
+     * it, since their grid has as many blocks.
+     */
     Object[] arguments(AttentionOperands<DeviceRows> of) {
       AttentionShape shape = of.shape();
       return GpuSelectKernels.joined(
@@ -41,7 +53,7 @@ final class AttentionPlaces {
     }
   }
 
-  /** Returns the arguments of the kernels for whole sequences. */
+  /** Returns the arguments of the kernels that compute whole sequences. */
   static Object[] arguments(AttentionOperands<DeviceRows> of) {
     Object[] length = {of.shape().sequenceLength()};
     return GpuSelectKernels.joined(tensors(of), length, sizes(of.shape()));
@@ -70,7 +82,10 @@ final class AttentionPlaces {
     };
   }
 
-  /** Returns the runs of 256 keys of a sequence. */
+  /**
+   * Returns how many runs of 256 keys a sequence has; the last may be shorter. A run's values are
+   * added up one after the other, and then the runs.
+   */
   static int runs(AttentionShape shape) {
     return Math.ceilDiv(shape.sequenceLength(), RUN);
   }
@@ -78,7 +93,9 @@ final class AttentionPlaces {
   /**
    * Queues work on all places, part by part.
    *
-   * @param memory grows to what a part needs
+   * @param of the operands, whose queries are the last ones of a sequence
+   * @param memory grows to what a part needs; parts use the same memory one after the other
+   * @param work queues the kernels of a part
    */
   static void forEachPart(
       AttentionOperands<DeviceRows> of, GrowingBuffer memory, Consumer<Part> work) {

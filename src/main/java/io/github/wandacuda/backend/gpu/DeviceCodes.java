@@ -9,15 +9,20 @@ import java.util.List;
 import java.util.function.BiConsumer;
 
 /**
- * A {@link QuantizedMatrix} in a device's memory.
+ * A {@link QuantizedMatrix} in a device's memory, which whoever allocated it owns.
  *
+ * @param codes the first row's codes
  * @param format what a code stands for
- * @param rowBits from one row's codes to the next, a multiple of 8
- * @param columnBits from one column's codes to the next
+ * @param bits of a code
+ * @param rows number of rows
+ * @param columns number of columns
+ * @param rowBits distance from one row's codes to the next, a multiple of 8
+ * @param columnBits distance from one column's codes to the next
  * @param scales the scales, from the first row's block on
- * @param layout how they are laid out and used, without their memory
- * @param zeros a zero point for each of them, a byte each; or null
- * @param groupOf int32 [columns], or null
+ * @param layout how the scales are laid out and used; has no memory itself
+ * @param zeros a zero point for each scale, a byte each; or null
+ * @param groupOf int32 [columns], the group of scales of each column; or null if they follow each
+ *     other
  */
 public record DeviceCodes(
     DevicePointer codes,
@@ -32,12 +37,18 @@ public record DeviceCodes(
     DevicePointer zeros,
     DevicePointer groupOf)
     implements ResidentMatrix {
-  /** Where each part of the memory may begin. */
+  /** Each part begins at a multiple of so many bytes. */
   private static final long ALIGNMENT = 256;
 
   private static final MemorySegment NONE = MemorySegment.NULL;
 
-  /** What is copied: codes, scales, zero points and groups. */
+  /**
+   * Returns what is copied of a weight to a device: codes, scales, zero points and groups, in this
+   * order. Of the scales only those of the weight's rows are copied.
+   *
+   * @return four segments; those of zero points and groups are {@link MemorySegment#NULL} if there
+   *     are none
+   */
   static List<MemorySegment> parts(QuantizedMatrix host) {
     Scales scales = host.scales();
     int block = scales.firstRow() / scales.blockRows();
@@ -58,12 +69,22 @@ public record DeviceCodes(
     return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
   }
 
-  /** Returns what parts take that {@link #copy} brings to the device. */
+  /**
+   * Returns how much device memory parts take that {@link #copy(List, DevicePointer, BiConsumer)}
+   * copies.
+   */
   static long bytes(List<MemorySegment> parts) {
     return parts.stream().mapToLong(part -> aligned(part.byteSize())).sum();
   }
 
-  /** Brings parts of a weight to memory of {@link #bytes} bytes, and returns their places. */
+  /**
+   * Copies parts of a weight to the device.
+   *
+   * @param parts in host memory of any kind
+   * @param to the start of {@link #bytes} bytes
+   * @param send copies a segment and waits for the copy, such as {@link DeviceQueue#send}
+   * @return where each part lies; null for a part that is {@link MemorySegment#NULL}
+   */
   static DevicePointer[] copy(
       List<MemorySegment> parts, DevicePointer to, BiConsumer<MemorySegment, DevicePointer> send) {
     DevicePointer[] places = new DevicePointer[parts.size()];
@@ -79,7 +100,10 @@ public record DeviceCodes(
     return places;
   }
 
-  /** Returns what each row of a weight takes whose rows lie one after the other, at most. */
+  /**
+   * Returns the most bytes that a row takes in device memory, if the weight's rows lie one after
+   * the other: its codes, scales and zero points.
+   */
   static long rowBytes(QuantizedMatrix host) {
     return host.codes().rowBytes() + scaleRowBytes(host.scales());
   }
@@ -89,13 +113,22 @@ public record DeviceCodes(
     return (long) scales.groups() * (scales.format().bits() / Byte.SIZE + zero);
   }
 
-  /** Returns what some of its rows take beside that, at most: a block more, groups and gaps. */
+  /**
+   * Returns the most bytes that some rows of a weight take in device memory beside {@link
+   * #rowBytes} for each: another block of scales, the groups, and the gaps between the parts.
+   */
   static long bytesBesideRows(QuantizedMatrix host) {
     long groups = host.scales().groupOf() == null ? 0 : (long) host.columns() * Integer.BYTES;
     return scaleRowBytes(host.scales()) + groups + 4 * ALIGNMENT;
   }
 
-  /** Describes a weight in memory of {@link #bytes} bytes, whose parts are brought there. */
+  /**
+   * Copies a weight to the device.
+   *
+   * @param host the weight
+   * @param to the start of {@link #bytes} bytes, which the result refers to
+   * @param send copies a segment and waits for the copy, such as {@link DeviceQueue#send}
+   */
   static DeviceCodes copy(
       QuantizedMatrix host, DevicePointer to, BiConsumer<MemorySegment, DevicePointer> send) {
     DevicePointer[] places = copy(parts(host), to, send);
@@ -119,7 +152,12 @@ public record DeviceCodes(
         places[3]);
   }
 
-  /** Returns the arguments of a kernel for rows from one on. */
+  /**
+   * Returns the arguments of a kernel that reads codes.
+   *
+   * @param first the row that the kernel is to read first
+   * @param more the kernel's other arguments, which follow these
+   */
   public Object[] arguments(int first, Object... more) {
     Object[] own = {
       codes.plus(first * rowBits / Byte.SIZE),

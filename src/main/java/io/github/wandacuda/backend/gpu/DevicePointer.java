@@ -3,11 +3,18 @@ package io.github.wandacuda.backend.gpu;
 import java.util.Objects;
 
 /**
- * An address in a device's memory.
+ * An address in a device's memory. It is valid until its buffer is closed; one past the last byte
+ * is allowed, too.
  *
- * @param offset bytes from its start
+ * @param buffer the memory
+ * @param offset bytes from its start, from 0 to its size
  */
 public record DevicePointer(DeviceBuffer buffer, long offset) {
+  /**
+   * Checks that the address lies within the buffer.
+   *
+   * @throws IndexOutOfBoundsException if the offset is negative or behind the end
+   */
   public DevicePointer {
     Objects.requireNonNull(buffer, "buffer");
     if (offset < 0 || offset > buffer.bytes()) {
@@ -16,6 +23,11 @@ public record DevicePointer(DeviceBuffer buffer, long offset) {
     }
   }
 
+  /**
+   * Returns the address so many bytes further on.
+   *
+   * @throws IndexOutOfBoundsException if it isn't in the same buffer
+   */
   public DevicePointer plus(long bytes) {
     return new DevicePointer(buffer, offset + bytes);
   }

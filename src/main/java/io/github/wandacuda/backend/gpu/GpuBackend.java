@@ -24,7 +24,7 @@ import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A GPU as a backend, through any driver. */
+/** A GPU as a backend, whatever driver it is used through. */
 public final class GpuBackend implements Backend {
   /**
    * On a slow bus, 25 GB/s, 16 MiB take 0.7 ms, a hundred times as long as starting copies and
@@ -32,7 +32,9 @@ public final class GpuBackend implements Backend {
    */
   private static final long TILE_BYTES = 16 << 20;
 
-  /** For one tile that is uploaded, one that is selected and one that is downloaded. */
+  /**
+   * With so many calls under way, one tile is uploaded, one selected and one downloaded at a time.
+   */
   private static final int FEWEST_CALLS = 3;
 
   /** Each call holds a tile in device memory; more calls than this don't use the bus better. */
@@ -47,7 +49,12 @@ public final class GpuBackend implements Backend {
   private Operations operations;
   private boolean closed;
 
-  /** Creates a backend on an open device, which is closed with the backend. */
+  /**
+   * Creates a backend on an open device.
+   *
+   * @param device closed with the backend
+   * @param threads CPU threads that may call the selector at once; 3 to 8 calls are asked for
+   */
   public GpuBackend(GpuDevice device, int threads) {
     this.device = device;
     concurrency = Math.clamp(threads, FEWEST_CALLS, MOST_CALLS);
@@ -66,7 +73,10 @@ public final class GpuBackend implements Backend {
     return device.name();
   }
 
-  /** The library counts too: its sums have an order of their own. */
+  /**
+   * Names the device, the precision and, in 16 bits, the library that multiplies: the library adds
+   * in an order of its own, so its version matters to the last bits.
+   */
   @Override
   public String arithmetic() {
     return Stream.of(
@@ -145,23 +155,27 @@ public final class GpuBackend implements Backend {
   }
 
   /**
-   * Selection of matrices in memory that callers own, by the selector of the device that reaches
-   * it.
+   * Prunes matrices in memory that callers own, with a selector of the device or context that
+   * reaches each matrix.
    */
   static final class GpuDeviceSelector implements DeviceSelector, AutoCloseable {
     private final GpuDevice device;
     private final GpuSelector own;
     private final long tileBytes;
 
-    /** Selectors of devices over callers' contexts. */
+    /**
+     * The selectors of callers' contexts, created when a matrix of the context comes for the first
+     * time.
+     */
     private final Map<GpuDevice, GpuSelector> others = new HashMap<>();
 
     private boolean closed;
 
     /**
-     * Selects on a device.
+     * Creates a selector on a device.
      *
-     * @param own the device's selector, which stays open
+     * @param own the device's selector, which stays the caller's to close
+     * @param tileBytes the most bytes of a tile that is copied
      */
     public GpuDeviceSelector(GpuDevice device, GpuSelector own, long tileBytes) {
       this.device = device;
@@ -169,8 +183,15 @@ public final class GpuBackend implements Backend {
       this.tileBytes = tileBytes;
     }
 
+    /** A caller's matrix, and the selector that reaches it. */
     private record Reached(GpuSelector selector, CallerMatrix matrix) {}
 
+    /**
+     * Finds the selector that reaches a matrix.
+     *
+     * @throws IllegalStateException if the backend is closed
+     * @throws IllegalArgumentException if the matrix isn't in memory of this device
+     */
     private synchronized Reached reach(DeviceMatrix matrix) {
       if (closed) {
         throw new IllegalStateException("the backend is closed");
@@ -231,7 +252,7 @@ public final class GpuBackend implements Backend {
      * A matrix in device memory that the caller owns. Kernels work on it where it lies or, where
      * its rows don't start at multiples of 16 bytes, on a copy of a tile.
      *
-     * @param callerQueue what it has queued comes first
+     * @param callerQueue the caller's queue, for whose work the selection waits
      */
     private record CallerMatrix(DeviceRows rows, long callerQueue) implements SlotMatrix {
       @Override
@@ -268,7 +289,8 @@ public final class GpuBackend implements Backend {
       }
 
       /**
-       * In place the kernel may have pruned it: then nobody knows what it was, but that it is none.
+       * Returns the element that isn't finite. The kernel may have pruned it in place already; then
+       * its value is lost, and NaN stands for it.
        */
       @Override
       public float element(SelectionSlot slot, int row, int column) {

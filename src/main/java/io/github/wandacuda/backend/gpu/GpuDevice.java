@@ -13,8 +13,10 @@ import java.util.Optional;
  */
 public interface GpuDevice extends AutoCloseable {
   /**
-   * Opens a kernel file in the jar, PTX or an OpenCL source such as {@code rotate.cl}; returns null
-   * if there is none of that name. All lie in one folder, so a file is found by its name alone.
+   * Opens a kernel file in the jar. All of them lie in one folder, so that a name is enough.
+   *
+   * @param name a file of PTX or OpenCL source, such as {@code rotate.cl}
+   * @return the caller's to close; null if there is none of that name
    */
   static InputStream kernelFile(String name) {
     return GpuDevice.class.getResourceAsStream("/io/github/wandacuda/kernels/" + name);
@@ -23,19 +25,22 @@ public interface GpuDevice extends AutoCloseable {
   /** Returns the backend's name, as {@code --backend} takes it. */
   String backend();
 
+  /** Returns the device's name as its driver gives it. */
   String name();
 
   /**
-   * Returns the precision of linear layers on tensor cores; nothing if they multiply in float32
-   * throughout.
+   * Returns the precision in which linear layers multiply on tensor cores.
+   *
+   * @return nothing if they multiply in float32 throughout
    */
   default Optional<Precision> precision() {
     return Optional.empty();
   }
 
   /**
-   * Names the library and its version by which linear layers are multiplied on tensor cores;
-   * nothing if there is none but our own kernels.
+   * Returns the name and version of the library that multiplies linear layers on tensor cores.
+   *
+   * @return nothing if our own kernels multiply
    */
   default Optional<String> library() {
     return Optional.empty();
@@ -49,7 +54,7 @@ public interface GpuDevice extends AutoCloseable {
   /** Returns the largest size in bytes that {@link Memory#allocate} may allocate. */
   long largestBuffer();
 
-  /** The memory of a device, and host memory that it reaches. */
+  /** Memory of the device, and host memory that it reaches. */
   interface Memory {
     /** Returns the free memory in bytes, or all memory if the device doesn't say. */
     long freeBytes();
@@ -58,6 +63,7 @@ public interface GpuDevice extends AutoCloseable {
      * Allocates memory, whose content is undefined. Its address is a multiple of 256.
      *
      * @param bytes 1 or more
+     * @return memory that the caller closes before the device
      * @throws DeviceMemoryException if there isn't enough
      */
     DeviceBuffer allocate(long bytes);
@@ -68,27 +74,31 @@ public interface GpuDevice extends AutoCloseable {
      *
      * @param bytes 1 or more
      * @param arena frees the memory when it is closed
+     * @throws DeviceMemoryException if no more memory can be pinned
      */
     MemorySegment pinned(long bytes, Arena arena);
   }
 
+  /** Returns the device's memory. */
   Memory memory();
 
+  /** Creates a queue, which the caller closes before the device. */
   DeviceQueue queue();
 
   /**
    * Returns the device whose queues reach a matrix that a caller owns: this one, or one over the
    * caller's own context, which is closed with this one.
    *
+   * @param matrix says which queue its content comes from
    * @throws IllegalArgumentException if the matrix's queue is another device's
    */
   GpuDevice reaching(DeviceMatrix matrix);
 
   /**
-   * Returns a matrix that a caller owns as rows on this device, which {@link #reaching} returned.
-   * Closing their buffer gives nothing back.
+   * Returns a matrix that a caller owns as rows on this device. The memory stays the caller's: to
+   * close the rows' buffer frees nothing.
    *
-   * @param matrix one with elements
+   * @param matrix one with elements, for which {@link #reaching} returned this device
    * @throws IllegalArgumentException if it isn't in memory of this device and context
    */
   DeviceRows view(DeviceMatrix matrix);

@@ -16,14 +16,16 @@ import java.util.Locale;
 
 /**
  * The kernels of the forward pass, queued in order. Formulas and shapes are those of {@link
- * Operations}; whole numbers are int32, factors float32, and what there may be none of is null.
- * Sums are added in a fixed order, so that results repeat to the bit. Tensors are dense float32
- * matrices (stride = columns) that start at a multiple of 4 bytes; weights are in a checkpoint's
- * type, their rows start at a multiple of 16 bytes. There are elements, and shapes fit: {@link
- * io.github.wandacuda.forward.CheckedOperations} saw to that.
+ * Operations}; integers are int32, factors float32, and optional operands are null if there are
+ * none. Sums are added in a fixed order, so that results repeat to the bit. Tensors are dense
+ * float32 matrices (stride = columns) that start at a multiple of 4 bytes; weights are in a
+ * checkpoint's type, their rows start at a multiple of 16 bytes. Arguments are not checked here:
+ * {@link io.github.wandacuda.forward.CheckedOperations} has made sure that shapes fit and that no
+ * matrix is empty.
  *
- * <p>Kernels that go over a matrix in one of three ways, or over packed weights, are a table here,
- * the same with every driver: which file, which kernel, over what, and its arguments.
+ * <p>Kernels that go over a matrix in one of a few ways are launched from here with every driver
+ * alike: by file, kernel, matrix and arguments. A driver's class launches them, and the kernels
+ * that differ between drivers.
  */
 public abstract class GpuForwardKernels implements AutoCloseable {
   /** Floats of a row of {@link #crossEntropy}. */
@@ -32,18 +34,30 @@ public abstract class GpuForwardKernels implements AutoCloseable {
   /** Bytes of a running sum of {@link #secondMoments}. */
   public static final int MOMENT_BYTES = 8;
 
-  /** Sums of runs of rows' squares, kept from one call to the next. */
+  /** Memory for the sums of runs of squares, kept from one call to the next. */
   protected final GrowingBuffer squareSums;
 
-  /** What kernels of attention keep of places. */
+  /** Memory for what the kernels of attention keep of each place, see {@link AttentionPlaces}. */
   private final GrowingBuffer places;
 
-  /** Queues kernels on a device's queue. */
+  /**
+   * Creates kernels that are queued on a queue.
+   *
+   * @param device allocates what kernels need beside their operands
+   * @param queue where all of them are queued; stays the caller's to close
+   */
   protected GpuForwardKernels(GpuDevice device, DeviceQueue queue) {
     squareSums = new GrowingBuffer(device, queue);
     places = new GrowingBuffer(device, queue);
   }
 
+  /**
+   * Looks up the rows of tokens, see {@link Operations#embed}.
+   *
+   * @param table [vocabulary, columns]
+   * @param tokens int32 [out.rows]
+   * @param out [tokens, columns]
+   */
   public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     launch(
         Launch.of(
@@ -57,10 +71,27 @@ public abstract class GpuForwardKernels implements AutoCloseable {
             out.data()));
   }
 
+  /**
+   * See {@link Operations#rmsNorm}.
+   *
+   * @param x [tokens, columns]
+   * @param gain float32 [columns]
+   * @param epsilon added to the mean of squares
+   * @param out as {@code x}, or {@code x} itself
+   */
   public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
     launch("rms_norm", Shape.ROWS, x, x.data(), gain, epsilon, out.data());
   }
 
+  /**
+   * See {@link Operations#layerNorm}.
+   *
+   * @param x [tokens, columns]
+   * @param gain float32 [gains, columns], which rows take in turn
+   * @param bias float32, as {@code gain}, or null
+   * @param epsilon added to the variance
+   * @param out as {@code x}, or {@code x} itself
+   */
   public void layerNorm(
       DeviceRows x, DeviceRows gain, DevicePointer bias, float epsilon, DeviceRows out) {
     launch(
@@ -70,19 +101,27 @@ public abstract class GpuForwardKernels implements AutoCloseable {
   /**
    * See {@link Operations#linear}.
    *
-   * @param out its stride may be larger if it is some columns of a wider result
+   * @param x [tokens, columns]
+   * @param w [features, columns], of any type
+   * @param bias float32 [features], or null
+   * @param out [tokens, features]; its stride may be larger if it is some columns of a wider result
    */
   public abstract void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
 
   /**
-   * Returns whether {@link #sparse} and {@link #codes} read packed and quantized weights as fast as
-   * others, or faster.
+   * Returns whether {@link #sparse} and {@link #codes} multiply packed and quantized weights at
+   * least as fast as dense ones.
    */
   public abstract boolean multipliesSparse();
 
   /**
-   * A linear layer of a packed weight, accumulated in the order of {@link
+   * Multiplies by a packed weight, adding up in the order of {@link
    * io.github.wandacuda.SparseKernels}.
+   *
+   * @param x [tokens, columns], at most {@link io.github.wandacuda.SparseMatrix#MOST_ROWS}
+   * @param w [features, columns]
+   * @param bias float32 [features], or null
+   * @param out [tokens, features]
    */
   public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
     int tokens = x.rows() == 1 ? 1 : x.rows() <= FEW_TOKENS ? FEW_TOKENS : MOST_TOKENS;
@@ -102,7 +141,11 @@ public abstract class GpuForwardKernels implements AutoCloseable {
         w.columns());
   }
 
-  /** Writes a packed weight's elements. */
+  /**
+   * Writes a packed weight's elements.
+   *
+   * @param out of its rows, columns and type; elements that aren't stored become 0
+   */
   public void unpack(DeviceSparse w, DeviceRows out) {
     launchPacked(
         "linear_unpack",
@@ -121,34 +164,49 @@ public abstract class GpuForwardKernels implements AutoCloseable {
    * Writes rows of a quantized weight as float32, with the bits of {@link
    * io.github.wandacuda.QuantizedMatrix}.
    *
-   * @param out of its columns
+   * @param first the number of the first row to widen
+   * @param out float32, of the weight's columns; as many rows are widened as it has
    */
   public void widen(DeviceCodes w, int first, DeviceRows out) {
     launch("widen_codes", Shape.COLUMNS, out, w.arguments(first, out.data(), out.stride()));
   }
 
   /**
-   * Makes codes those of 0 that a mask doesn't keep.
+   * Replaces the codes that a mask doesn't keep by the code of 0.
    *
+   * @param first the number of the mask's first row in the weight
    * @param mask of {@code rows}, as {@link GpuSelectKernels#select} writes it
-   * @param rows of the weight's columns; their elements aren't read
+   * @param rows say how many rows and columns there are; their elements aren't read
    */
   public void prune(DeviceCodes w, int first, DevicePointer mask, DeviceRows rows) {
     launch(Launch.of("widen_codes", "prune_codes", Shape.COLUMNS, rows, w.arguments(first, mask)));
   }
 
   /**
-   * A linear layer of a quantized weight for a few tokens, with the CPU's bits.
+   * Multiplies a few tokens by a quantized weight, with the CPU's bits.
    *
-   * @param w one whose factor doesn't divide
+   * @param x [tokens, columns], at most {@link #FEW_TOKENS}
+   * @param w [features, columns], whose factor doesn't divide
+   * @param bias float32 [features], or null
+   * @param out [tokens, features]
    */
   public abstract void codes(DeviceRows x, DeviceCodes w, DevicePointer bias, DeviceRows out);
 
+  /**
+   * Rotates pairs of features in place, see {@link Operations#rotate}.
+   *
+   * @param x [tokens, heads * headSize]
+   * @param pairs which features of a head are rotated together
+   * @param cos [positions, pairs], the cosines by which tokens are rotated in turn
+   * @param sin as {@code cos}
+   */
   public abstract void rotate(DeviceRows x, RotaryPairs pairs, DeviceRows cos, DeviceRows sin);
 
   /**
-   * Causal attention: of whole sequences in one pass over the keys inside the window, with an
-   * online softmax; of a sequence's last queries with the CPU's bits.
+   * Computes causal attention. Whole sequences take one pass over the keys inside the window, with
+   * an online softmax; a sequence's last queries get the CPU's bits.
+   *
+   * @param of queries, keys, values and what else {@link Operations#attention} takes
    */
   public void attention(AttentionOperands<DeviceRows> of) {
     AttentionShape shape = of.shape();
@@ -169,17 +227,34 @@ public abstract class GpuForwardKernels implements AutoCloseable {
         });
   }
 
-  /** Queues the kernel of attention for whole sequences. */
+  /**
+   * Queues the kernel of attention for whole sequences.
+   *
+   * @param arguments the kernel's
+   */
   protected abstract void launchSequences(
       AttentionOperands<DeviceRows> operands, Object... arguments);
 
   /**
    * Queues a kernel of {@code attention_rows}.
    *
-   * @param items how many threads or work-items a place needs, or 0 for a block or group of them
+   * @param kernel its name
+   * @param items how many threads or work-items a place needs, or 0 for a whole block or group of
+   *     them
+   * @param places how many places are computed
+   * @param arguments the kernel's
    */
   protected abstract void launchPlaces(String kernel, int items, int places, Object... arguments);
 
+  /**
+   * Convolves each column of sequences with weights of its own, see {@link Operations#convolve}.
+   *
+   * @param x [sequences * (before + sequenceLength), columns]: each sequence follows the rows
+   *     before it that the kernel reaches
+   * @param weights [kernel, columns]
+   * @param sequenceLength rows of each sequence in {@code out}
+   * @param out [sequences * sequenceLength, columns]
+   */
   public void convolve(DeviceRows x, DeviceRows weights, int sequenceLength, DeviceRows out) {
     launch(
         "convolve",
@@ -193,7 +268,10 @@ public abstract class GpuForwardKernels implements AutoCloseable {
         out.data());
   }
 
-  /** The delta rule, for each feature of a value head of a sequence by itself. */
+  /**
+   * Computes the delta rule, see {@link Operations#deltaRule}. Each feature of a sequence's value
+   * head is computed by itself.
+   */
   public void deltaRule(DeltaOperands<DeviceRows> of) {
     DeltaShape shape = of.shape();
     int heads = of.q().rows() / shape.sequenceLength() * shape.heads();
@@ -214,6 +292,12 @@ public abstract class GpuForwardKernels implements AutoCloseable {
         shape.keySize());
   }
 
+  /**
+   * Applies a function to each element.
+   *
+   * @param y null if the operation takes only {@code x}
+   * @param out may be either input
+   */
   public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
     launch(
         switch (operation) {
@@ -242,6 +326,12 @@ public abstract class GpuForwardKernels implements AutoCloseable {
         });
   }
 
+  /**
+   * Copies groups of columns, see {@link Operations#gatherColumns}.
+   *
+   * @param groups which columns of the source, and where they go
+   * @param out keeps its other columns
+   */
   public void gatherColumns(DeviceRows source, ColumnGroups groups, DeviceRows out) {
     launch(
         "gather_columns",
@@ -261,7 +351,10 @@ public abstract class GpuForwardKernels implements AutoCloseable {
   /**
    * See {@link Operations#route}.
    *
-   * @param experts int32 [tokens, rule.expertsPerToken]
+   * @param logits [tokens, experts]
+   * @param correction float32 [experts], added to choose experts only; or null
+   * @param rule how many experts a token takes, and their weights
+   * @param experts int32 [tokens, rule.expertsPerToken], receives the chosen experts
    * @param weights float32, as {@code experts}
    */
   public void route(
@@ -291,12 +384,31 @@ public abstract class GpuForwardKernels implements AutoCloseable {
         logits.columns());
   }
 
+  /**
+   * Queues the kernel of {@link #route}.
+   *
+   * @param tokens rows of logits
+   * @param arguments the kernel's
+   */
   protected abstract void launchRoute(int tokens, Object... arguments);
 
+  /**
+   * Copies rows of a matrix.
+   *
+   * @param rows int32 [out.rows], the numbers of rows in {@code x}
+   */
   public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
     launch(Launch.of("expert_rows", "gather_rows", Shape.COLUMNS, out, x.data(), rows, out.data()));
   }
 
+  /**
+   * Adds scaled rows to rows of a matrix.
+   *
+   * @param x the rows to add
+   * @param rows int32 [x.rows], the numbers of rows in {@code out}, all different
+   * @param factors float32 [x.rows]
+   * @param out receives the sums
+   */
   public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
     launch(
         Launch.of(
@@ -319,30 +431,34 @@ public abstract class GpuForwardKernels implements AutoCloseable {
    * Writes the running sums as float32.
    *
    * @param state the running sums of {@link #columnSquares}
-   * @param sums float32 [2, columns]: the sum of both rows, taken in float64, is a column's sum
+   * @param sums float32 [2, columns]: a column's sum is the sum of its two rows, added in float64
    */
   public abstract void columnSums(DevicePointer state, int columns, DevicePointer sums);
 
   /**
    * Adds the products of each two columns i ≤ j to running sums that keep more digits than a
-   * float32. Rows are taken in runs of 256, the products of a run summed in float32.
+   * float32. Rows are taken in runs of 256; the products of a run are summed in float32.
    *
+   * @param x [tokens, columns]
    * @param state the running sums, {@link #MOMENT_BYTES} each, in the order of {@link
    *     io.github.wandacuda.forward.PackedTriangle}, all zero at first
    */
   public abstract void secondMoments(DeviceRows x, DevicePointer state);
 
   /**
-   * Returns a running sum.
+   * Reads a running sum of {@link #secondMoments} from host memory.
    *
-   * @param sums a copy of some running sums of {@link #secondMoments} in host memory
+   * @param sums a copy of consecutive running sums
+   * @param index which of these
    */
   public abstract double moment(MemorySegment sums, long index);
 
   /**
    * Computes the terms of cross-entropy: for each row the highest logit m, the sum of exp(logit -
-   * m), and the target's logit; the loss is log(sum) + m - logit.
+   * m), and the target's logit. The loss is log(sum) + m - logit.
    *
+   * @param logits [tokens, vocabulary]
+   * @param targets int32 [tokens]
    * @param losses float32 [tokens, {@link #LOSS_FLOATS}]
    */
   public abstract void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
@@ -361,12 +477,14 @@ public abstract class GpuForwardKernels implements AutoCloseable {
     return Launch.of("elementwise", name, Shape.ELEMENTS, out, arguments);
   }
 
-  /** Tokens for which the kernels of packed and of quantized weights are compiled, beside one. */
+  /**
+   * The kernels of packed and quantized weights are compiled for one token and for up to so many.
+   */
   static final int FEW_TOKENS = 4;
 
   private static final int MOST_TOKENS = 8;
 
-  /** What of a matrix a thread or work-item takes. */
+  /** How a kernel divides a matrix among threads or work-items. */
   public enum Shape {
     /** Any elements; the kernel's last argument is their number. */
     ELEMENTS,
@@ -387,9 +505,14 @@ public abstract class GpuForwardKernels implements AutoCloseable {
   /**
    * A kernel that is to go over a matrix.
    *
+   * @param file its file, without an ending
    * @param name its name, without the variant
-   * @param macro what the variant is called where a kernel is compiled for it; null for no variants
+   * @param macro the start of the compiler's option {@code -D} that chooses the variant, such as
+   *     {@code WEIGHT_}; null if the kernel has no variants
+   * @param variant the weight's type or the function that the kernel is compiled for; null if there
+   *     are no variants
    * @param shape how it goes over the matrix
+   * @param over the matrix, which is not among the arguments by itself
    * @param arguments all but the sizes
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
@@ -414,31 +537,42 @@ public abstract class GpuForwardKernels implements AutoCloseable {
       return new Launch("activate", name, "ACTIVATION=", function, Shape.ELEMENTS, over, arguments);
     }
 
-    /** Returns the name of a kernel that is there for each variant. */
+    /**
+     * Returns the name of the compiled kernel: with the variant in small letters behind it, if
+     * there is one. CUDA's files have a kernel for each variant.
+     */
     public String function() {
       return macro == null ? name : name + '_' + variant.toLowerCase(Locale.ROOT);
     }
 
-    /** Returns the option with which the kernel is compiled for the variant. */
+    /**
+     * Returns the option by which OpenCL's source is compiled for the variant, or an empty text.
+     */
     public String option() {
       return macro == null ? "" : "-D " + macro + variant;
     }
 
+    /** Returns how many elements the matrix has. */
     public long elements() {
       return (long) over.rows() * over.columns();
     }
 
+    /** Returns the arguments with the sizes behind them. */
     public Object[] with(Object... sizes) {
       return GpuSelectKernels.joined(arguments, sizes);
     }
   }
 
+  /** Queues a kernel of the table. */
   protected abstract void launch(Launch kernel);
 
   /**
    * Queues a kernel of {@code linear_sparse} over the rows of a packed weight.
    *
+   * @param kernel its name
    * @param tokens for how many tokens the kernel is compiled; 0 if it takes none
+   * @param w the weight, over whose rows and type the kernel goes
+   * @param arguments the kernel's
    */
   protected abstract void launchPacked(
       String kernel, int tokens, DeviceSparse w, Object... arguments);

@@ -38,8 +38,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * The forward half on a GPU: queues kernels. All work is in one queue, so it takes effect in order.
- * The host waits only when it copies memory or needs a result.
+ * The forward half on a GPU: queues kernels. All work is in one queue, so it takes effect in order;
+ * the host waits only when it copies memory or needs a result. For one thread at a time.
  */
 final class GpuOperations implements Operations, AutoCloseable {
   private final GpuDevice device;
@@ -50,7 +50,7 @@ final class GpuOperations implements Operations, AutoCloseable {
   private final PinnedMemory pinned;
   private final GrowingMemory staging;
 
-  /** Copies weights that come ahead; null before there were any. */
+  /** The queue on which weights are copied ahead; null before the first are. */
   private DeviceQueue ahead;
 
   public GpuOperations(GpuDevice device) {
@@ -357,23 +357,26 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   /**
-   * Weights that go to the device through pinned memory with room for all of them, by a queue of
-   * their own: so nobody waits for a copy before they are taken.
+   * Weights that are sent to the device ahead of their use, on a queue of their own and through
+   * pinned memory with room for all of them. So nobody waits for a copy until they are taken.
    */
   private final class GpuWeightsAhead implements WeightsAhead {
-    /** Where in pinned memory each weight may begin. */
+    /** Each weight begins at a multiple of so many bytes in pinned memory. */
     private static final long ALIGNMENT = 64;
 
     private final MemorySegment staged;
     private final List<Place> places;
 
-    /** How many weights were sent, and where the next one goes in pinned memory. */
+    /** How many weights were sent; {@code at} is where the next one goes in pinned memory. */
     private int sent;
 
     private long at;
     private boolean ended;
 
-    /** Takes over memory for weights; the queue and the pinned memory have no other use then. */
+    /**
+     * Takes over device memory for weights. The queue and the pinned memory have no other use until
+     * these weights are taken or closed.
+     */
     GpuWeightsAhead(List<Place> places) {
       this.places = places;
       staged = staging.exactly(places.stream().mapToLong(Place::stagingBytes).sum());
@@ -436,8 +439,8 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   /**
-   * Column sums in a device's memory. For activations in another context than the device's the
-   * running sums are copied to that context and back, so the bits depend only on the order of
+   * Column sums in a device's memory. If activations come in another context than the device's, the
+   * running sums are copied to that context and back, so that the bits depend only on the order of
    * calls.
    */
   private static final class GpuColumnSquares implements ColumnSquares {
@@ -467,19 +470,25 @@ final class GpuOperations implements Operations, AutoCloseable {
         this(device, queue, device.memory().allocate(bytes), new GrowingBuffer(device, queue));
       }
 
-      /** Returns sums in another context, with a queue of their own. */
+      /** Allocates sums in another context, with a queue of their own. */
       static Sums elsewhere(GpuDevice device, long bytes) {
         DeviceQueue queue = device.queue();
         return OnFailure.close(queue::close, () -> new Sums(device, queue, bytes));
       }
 
-      /** Adds a caller's squares, once its queue has done what it has, and waits for the end. */
+      /**
+       * Adds the squares of a caller's matrix, after the work in the caller's queue, and waits for
+       * the sums.
+       */
       void add(DeviceRows x, long callerQueue) {
         queue.startAfter(callerQueue);
         queue.forward().columnSquares(aligned(x), state.at(0));
         queue.finish();
       }
 
+      /**
+       * Returns a matrix that kernels can read: itself, or a copy if its elements aren't aligned.
+       */
       private DeviceRows aligned(DeviceRows x) {
         if (x.data().offset() % x.dtype().bytes() == 0) {
           return x;
@@ -489,13 +498,14 @@ final class GpuOperations implements Operations, AutoCloseable {
         return new DeviceRows(at, x.dtype(), x.rows(), x.columns(), x.columns());
       }
 
+      /** Copies these sums over those of another context, through the host. */
       void moveTo(Sums other) {
         MemorySegment host = MemorySegment.ofArray(new byte[Math.toIntExact(state.bytes())]);
         queue.fetch(state.at(0), host);
         other.queue.send(host, other.state.at(0));
       }
 
-      /** Gives the memory back, once the queue is finished. */
+      /** Frees the memory; the queue must be finished or closed. */
       void free() {
         aligned.close();
         state.close();

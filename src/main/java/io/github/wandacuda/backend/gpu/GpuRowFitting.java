@@ -12,29 +12,38 @@ import java.util.OptionalInt;
 import java.util.stream.Stream;
 
 /**
- * The work on rows in a device's memory: {@code row_fit}, {@code row_swaps}, {@code row_admm} and
- * {@code sparse_gpt}.
+ * Fits layers' rows in a device's memory, with the kernels of {@code row_fit}, {@code row_swaps},
+ * {@code row_admm} and {@code sparse_gpt}.
  */
 final class GpuRowFitting implements LayerFitting {
   private static final String FIT = "row_fit";
   private static final String ADMM = "row_admm";
   private static final String SPARSE_GPT = "sparse_gpt";
 
-  /** Elements of a row, as which all of a layer's are counted. */
+  /** Magnitudes of a layer are counted as rows of so many elements, whatever its shape. */
   private static final int COUNTED = 4096;
 
   private final DeviceQueue queue;
   private final DeviceRows gram;
 
-  /** Of each column the reciprocal of its second moment, its reach, and the second moment. */
+  /**
+   * Three rows of numbers for the columns: reciprocals of their second moments and their reaches in
+   * float64, then the second moments in float32.
+   */
   private final DeviceBuffer moments;
 
-  /** Errors of rows before, then what their steps have. */
+  /** float64 [2, rows]: the rows' errors before the fit, then the squares that its steps keep. */
   private final GrowingBuffer sums;
 
-  /** Of each element three float64 numbers, then the mask before. */
+  /** Three float64 numbers for each element, then the float32 mask before the swaps. */
   private final GrowingBuffer scratch;
 
+  /**
+   * Computes the reciprocals and reaches of columns.
+   *
+   * @param queue where all work is queued
+   * @param gram [columns, columns], the second moments of the layer's inputs; stays the caller's
+   */
   GpuRowFitting(GpuDevice device, DeviceQueue queue, DeviceRows gram) {
     this.queue = queue;
     this.gram = gram;
@@ -67,7 +76,9 @@ final class GpuRowFitting implements LayerFitting {
     return moments.at(2L * gram.columns() * Double.BYTES);
   }
 
-  /** Queues a kernel over a tensor; of tensors among its arguments it takes the places. */
+  /**
+   * Queues a kernel over a tensor; the tensors among its arguments are passed as their addresses.
+   */
   private void launch(String file, String kernel, Shape shape, Tensor over, Object... arguments) {
     Object[] places =
         Stream.of(arguments).map(of -> of instanceof Tensor it ? data(it) : of).toArray();

@@ -9,7 +9,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Rows in a device's memory as far as they fit, the others in pinned host memory. */
+/**
+ * Rows that are stored in a device's memory as far as they fit, and the others in pinned host
+ * memory.
+ */
 final class GpuStoredRows implements StoredRows {
   private final DeviceQueue queue;
   private final long rowBytes;
@@ -21,8 +24,11 @@ final class GpuStoredRows implements StoredRows {
   private boolean closed;
 
   /**
-   * Takes memory for rows.
+   * Allocates memory for rows.
    *
+   * @param queue where kernels that use the rows are queued; stays the caller's
+   * @param pinned allocates host memory for the rows that don't fit
+   * @param rows how many, all of them float32 [columns]
    * @param room the most bytes to take of the device's memory
    */
   GpuStoredRows(
@@ -37,7 +43,12 @@ final class GpuStoredRows implements StoredRows {
             () -> left == 0 ? null : new StreamedRows(device, queue, pinned, left, rowBytes));
   }
 
-  /** Does work on the rows that are resident, and other work on those that follow them. */
+  /**
+   * Divides rows into those on the device and those in host memory that follow them.
+   *
+   * @param here work on the first ones, called for each buffer
+   * @param there work on the others
+   */
   private void split(long from, long count, ResidentChunks.PieceWork here, StreamedWork there) {
     long near = Math.clamp(resident.rows() - from, 0, count);
     resident.forEachPiece(from, near, here);
@@ -52,7 +63,9 @@ final class GpuStoredRows implements StoredRows {
     /**
      * Does or queues the work.
      *
-     * @param done bytes of the rows before them
+     * @param from the first row's number among those in host memory
+     * @param count how many rows
+     * @param done bytes of the rows before these that are on the device
      */
     void on(long from, long count, long done);
   }
@@ -117,7 +130,9 @@ final class GpuStoredRows implements StoredRows {
     }
   }
 
-  /** Rows in a device's memory, in as many buffers as it takes. */
+  /**
+   * Rows in a device's memory, in buffers of 256 MiB or less, since drivers limit the size of one.
+   */
   static final class ResidentChunks implements AutoCloseable {
     private static final long CHUNK_BYTES = 256 << 20;
 
@@ -126,7 +141,13 @@ final class GpuStoredRows implements StoredRows {
     private final List<DeviceBuffer> chunks = new ArrayList<>();
     private long rows;
 
-    /** Takes memory for rows, or for as many of them as there is room for. */
+    /**
+     * Allocates memory for rows, or for as many of them as there is room for; never fails for lack
+     * of memory.
+     *
+     * @param wanted how many rows
+     * @param room the most bytes to take
+     */
     ResidentChunks(GpuDevice device, long rowBytes, long wanted, long room) {
       this.rowBytes = rowBytes;
       chunkRows = Math.max(1, Math.min(CHUNK_BYTES, device.largestBuffer()) / rowBytes);
@@ -145,25 +166,35 @@ final class GpuStoredRows implements StoredRows {
       }
     }
 
+    /** Returns how many rows fit in a room of bytes, at most those that are wanted. */
     static long fitting(long room, long rowBytes, long wanted) {
       return rowBytes == 0 ? wanted : Math.clamp(room / rowBytes, 0, wanted);
     }
 
+    /** Returns how many rows there is memory for. */
     long rows() {
       return rows;
     }
 
-    /** Work on some rows that lie side by side. */
+    /** Work on rows that lie side by side in one buffer. */
     @FunctionalInterface
     interface PieceWork {
       /**
        * Queues the work.
        *
+       * @param place where the first row is
        * @param done bytes of the rows before it
+       * @param bytes of these rows
        */
       void on(DevicePointer place, long done, long bytes);
     }
 
+    /**
+     * Queues work on consecutive rows, once for each buffer that has some of them.
+     *
+     * @param from the first row's number
+     * @param work called in the rows' order
+     */
     void forEachPiece(long from, long count, PieceWork work) {
       for (long done = 0; done < count; ) {
         long row = from + done;
@@ -183,8 +214,8 @@ final class GpuStoredRows implements StoredRows {
   }
 
   /**
-   * Rows in pinned host memory. While kernels work on a batch, the one that follows it comes up and
-   * the one before it goes down, on queues of their own: so batches are best read in their order.
+   * Rows in pinned host memory. While kernels work on a batch, the next batch is uploaded and the
+   * one before it downloaded, on queues of their own. So batches are best read in their order.
    */
   static final class StreamedRows implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
@@ -198,16 +229,16 @@ final class GpuStoredRows implements StoredRows {
     private DeviceBuffer arriving;
     private DeviceBuffer leaving;
 
-    /** Which rows are in {@code arriving}, or on their way there. */
+    /** The rows that are in {@code arriving}, or whose upload is queued. */
     private Range ahead = Range.NONE;
 
-    /** Covers the rows that may be on their way down. */
+    /** A range that contains all rows whose download may be under way. */
     private Range behind = Range.NONE;
 
     /**
-     * Takes pinned memory, or other memory where none can be pinned.
+     * Allocates pinned memory, or other memory if no more can be pinned.
      *
-     * @param kernels the queue of all work on batches
+     * @param kernels the queue of all work on batches; stays the caller's
      */
     StreamedRows(
         GpuDevice device, DeviceQueue kernels, PinnedMemory pinned, long rows, long rowBytes) {
@@ -248,7 +279,12 @@ final class GpuStoredRows implements StoredRows {
       return memory.asSlice(range.from * rowBytes, range.count() * rowBytes);
     }
 
-    /** Queues a copy to the device, after kernels that are queued, and sends for the rows below. */
+    /**
+     * Queues a copy of rows to the device, after the kernels that are queued, and begins to upload
+     * the rows that follow.
+     *
+     * @param count how many rows, 1 or more
+     */
     void read(long from, long count, DevicePointer to) {
       reserve(count);
       Range wanted = new Range(from, from + count);
@@ -261,6 +297,7 @@ final class GpuStoredRows implements StoredRows {
       sendFor(new Range(next, Math.min(rows, next + count)));
     }
 
+    /** Queues the upload of rows, after the download of rows among them. */
     private void sendFor(Range range) {
       up.startAfter(kernels);
       if (range.overlaps(behind)) {
@@ -271,7 +308,7 @@ final class GpuStoredRows implements StoredRows {
       ahead = range;
     }
 
-    /** Queues a copy from the device, after kernels that are queued. */
+    /** Queues a copy of rows from the device, after the kernels that are queued. */
     void write(long from, long count, DevicePointer source) {
       reserve(count);
       Range range = new Range(from, from + count);
@@ -285,7 +322,7 @@ final class GpuStoredRows implements StoredRows {
       behind = behind.hull(range);
     }
 
-    /** Makes room for a batch on its way up and one on its way down. */
+    /** Allocates device memory for a batch that is uploaded and one that is downloaded. */
     private void reserve(long count) {
       long bytes = count * rowBytes;
       if (arriving != null && arriving.bytes() >= bytes) {
@@ -316,11 +353,13 @@ final class GpuStoredRows implements StoredRows {
       }
     }
 
+    /** Copies rows to host memory, after their downloads. */
     void download(long from, MemorySegment to) {
       down.finish();
       to.copyFrom(memory.asSlice(from * rowBytes, to.byteSize()));
     }
 
+    /** Replaces rows, after all copies of them. */
     void upload(MemorySegment source, long from) {
       down.finish();
       up.finish();

@@ -27,7 +27,12 @@ final class GpuTensor implements Tensor {
     this.owner = owner == null ? this : owner;
   }
 
-  /** Makes a tensor whose content is undefined. */
+  /**
+   * Allocates a tensor whose content is undefined.
+   *
+   * @param queue where all work on it is queued; closing the tensor waits for that work
+   * @throws DeviceMemoryException if there isn't enough memory
+   */
   static GpuTensor allocate(GpuDevice device, DeviceQueue queue, int rows, int columns) {
     if (rows < 0 || columns < 0) {
       throw new IllegalArgumentException("a tensor of %d x %d".formatted(rows, columns));
@@ -37,6 +42,11 @@ final class GpuTensor implements Tensor {
         queue, device.memory().allocate(Math.max(1, bytes)), 0, rows, columns, null);
   }
 
+  /**
+   * Returns the tensor as kernels take it.
+   *
+   * @throws IllegalStateException if it, or the tensor that it is a view of, is closed
+   */
   DeviceRows matrix() {
     if (owner.closed) {
       throw new IllegalStateException("the tensor is closed");

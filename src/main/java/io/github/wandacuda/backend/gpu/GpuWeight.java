@@ -12,10 +12,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A weight for the forward pass on a GPU. Its memory there is freed after all work that was queued.
+ * A weight for the forward pass on a GPU. Its device memory is freed when all work that was queued
+ * on it is done.
  */
 abstract sealed class GpuWeight implements Weight {
-  /** Copies to the device, and knows of the work. */
+  /** Copies weights to the device, and has the queue of all work on them. */
   final WeightUpload upload;
 
   private final int rows;
@@ -26,7 +27,9 @@ abstract sealed class GpuWeight implements Weight {
   /**
    * Takes memory over.
    *
-   * @param buffer the weight's on the device, or null if it isn't there
+   * @param buffer the weight's memory on the device, which is closed with the weight; null if it
+   *     isn't there
+   * @param upload copies weights that aren't on the device
    */
   GpuWeight(int rows, int columns, DeviceBuffer buffer, WeightUpload upload) {
     this.rows = rows;
@@ -53,18 +56,34 @@ abstract sealed class GpuWeight implements Weight {
   /**
    * Queues a linear layer.
    *
+   * @param x [tokens, columns]
    * @param bias [1, rows], or null for none
+   * @param out [tokens, rows]
    */
   abstract void linear(GpuTensor x, GpuTensor bias, GpuTensor out);
 
-  /** Returns all rows as they lie on the device, of numbers aligned, unless they don't. */
+  /**
+   * Returns all rows as they lie on the device, for pruning in place; rows of numbers are aligned.
+   *
+   * @return nothing if the weight isn't on the device as a whole, or is packed
+   * @throws IllegalStateException if the weight is closed
+   */
   Optional<ResidentMatrix> resident() {
     return Optional.empty();
   }
 
-  /** Returns all rows, to look entries up. */
+  /**
+   * Returns all rows, for looking up entries.
+   *
+   * @throws IllegalArgumentException if the weight is packed or quantized
+   */
   abstract DeviceRows whole();
 
+  /**
+   * Checks that the weight isn't closed.
+   *
+   * @throws IllegalStateException if it is
+   */
   final void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the weight is closed");
@@ -94,8 +113,8 @@ abstract sealed class GpuWeight implements Weight {
     }
 
     /**
-     * Copies a packed weight to the device; if it doesn't fit, it is unpacked in host memory, whose
-     * rows are copied whenever it is used.
+     * Copies a packed weight to the device. If it doesn't fit, it is unpacked in host memory, and
+     * its rows are copied to the device whenever it is used.
      */
     static GpuWeight of(SparseMatrix host, WeightUpload upload) {
       List<MemorySegment> parts = List.of(host.values(), host.bitmask(), host.rowOffsets());
@@ -204,6 +223,7 @@ abstract sealed class GpuWeight implements Weight {
      * Takes over a weight that is on the device alone.
      *
      * @param buffer its memory, which is freed with it
+     * @param matrix how it lies there
      */
     Dense(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
       super(matrix.rows(), matrix.columns(), buffer, upload);

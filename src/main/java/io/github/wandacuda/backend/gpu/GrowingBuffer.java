@@ -9,6 +9,7 @@ public final class GrowingBuffer implements AutoCloseable {
   /**
    * Creates a buffer without memory.
    *
+   * @param device allocates the memory
    * @param queue the only queue whose work uses the memory
    */
   public GrowingBuffer(GpuDevice device, DeviceQueue queue) {
@@ -19,6 +20,7 @@ public final class GrowingBuffer implements AutoCloseable {
   /**
    * Returns the start of at least {@code bytes} bytes, whose content is undefined.
    *
+   * @param bytes what was there before is lost if the memory grows
    * @throws DeviceMemoryException if the device lacks the memory; the buffer is then empty
    */
   public DevicePointer atLeast(long bytes) {

@@ -11,6 +11,7 @@ import java.util.function.LongFunction;
 final class HostRows {
   private HostRows() {}
 
+  /** Returns the bytes of a row's elements, without what is between rows. */
   static long rowBytes(WeightMatrix matrix) {
     return (long) matrix.columns() * matrix.dtype().bytes();
   }
@@ -34,21 +35,28 @@ final class HostRows {
         * GpuSelectKernels.ROW_ALIGNMENT;
   }
 
+  /** Returns the device memory that rows take, in bytes. */
   static long deviceBytes(int rows, int columns, DType dtype) {
     return devicePitch(columns, dtype) * rows;
   }
 
+  /**
+   * Returns rows on a device, laid out as kernels require them.
+   *
+   * @param start where the first row begins, with room for {@link #deviceBytes}
+   */
   static DeviceRows onDevice(DevicePointer start, DType dtype, int rows, int columns) {
     long stride = devicePitch(columns, dtype) / dtype.bytes();
     return new DeviceRows(start, dtype, rows, columns, stride);
   }
 
   /**
-   * Queues the way to the device: directly if rows lie side by side where it may read them, else by
-   * way of memory that takes dense rows.
+   * Queues a copy to the device: directly if rows are dense and the device may read them, else
+   * through memory into which the rows are gathered.
    *
    * @param readable whether the device may read the matrix's memory
-   * @param room allocates memory that it may read
+   * @param room allocates so many bytes that the device may read, valid until the queue is finished
+   * @param to of the same shape and type
    */
   static void upload(
       DeviceQueue queue,

@@ -9,8 +9,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Allocates pinned host memory, and knows which memory is pinned. If no more can be pinned, it
- * allocates ordinary memory. Knowing it only saves a copy: if memory is taken for the wrong kind,
- * the work is slower, but right.
+ * allocates ordinary memory. To know it saves a copy and nothing else: if memory is taken for the
+ * wrong kind, the work is slower but right. For several threads at once.
  */
 final class PinnedMemory {
   private static final Logger LOG = LoggerFactory.getLogger(PinnedMemory.class);
@@ -19,11 +19,17 @@ final class PinnedMemory {
   private final GpuDevice device;
   private final ConcurrentSkipListMap<Long, Long> sizeByAddress = new ConcurrentSkipListMap<>();
 
+  /** Allocates on a device, which has none at first. */
   public PinnedMemory(GpuDevice device) {
     this.device = device;
   }
 
-  /** Allocates memory that is freed with {@code arena}. */
+  /**
+   * Allocates memory whose content is undefined, pinned if possible.
+   *
+   * @param bytes 0 or more
+   * @param arena frees the memory when it is closed
+   */
   public MemorySegment allocate(long bytes, Arena arena) {
     if (bytes == 0) {
       return arena.allocate(0);

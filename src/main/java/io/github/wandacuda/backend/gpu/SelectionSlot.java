@@ -14,8 +14,9 @@ import java.util.OptionalInt;
 import java.util.function.LongConsumer;
 
 /**
- * What one call of the selector needs: a queue, room on the device, and pinned memory for weights
- * that don't lie in any. A matrix goes through it tile by tile. For one thread at a time.
+ * What one call of the selector needs: a queue, room on the device for a tile, and pinned memory
+ * through which weights travel that are not pinned themselves. A matrix goes through it tile by
+ * tile. For one thread at a time.
  */
 final class SelectionSlot implements AutoCloseable {
   private final DeviceQueue queue;
@@ -24,9 +25,14 @@ final class SelectionSlot implements AutoCloseable {
   private final GrowingMemory weights;
   private final GrowingMemory masks;
 
-  /** Norms, counts or reports, of which one kind is on its way at a time. */
+  /** Pinned memory for norms, counts or reports; only one of these is copied at a time. */
   private final GrowingMemory numbers;
 
+  /**
+   * Creates a queue; memory is allocated when {@link #reserve} asks for it.
+   *
+   * @param tileBytes the most bytes of weights of a tile
+   */
   SelectionSlot(GpuDevice device, PinnedMemory pinned, long tileBytes) {
     queue = device.queue();
     this.pinned = pinned;
@@ -39,6 +45,7 @@ final class SelectionSlot implements AutoCloseable {
   /**
    * Makes room for rows of a matrix and for counts.
    *
+   * @param shape of the matrix
    * @param bins how many counts, or 0
    * @throws DeviceMemoryException if there isn't room for one row
    */
@@ -46,6 +53,7 @@ final class SelectionSlot implements AutoCloseable {
     memory.tileOf(shape, bins);
   }
 
+  /** Returns the queue of all work in this slot. */
   DeviceQueue queue() {
     return queue;
   }
@@ -55,12 +63,12 @@ final class SelectionSlot implements AutoCloseable {
     return memory.tileOf(matrix.shape(), bins);
   }
 
-  /** Queues the way to the device; the weights stay as they are until the queue is finished. */
+  /** Queues a copy to the device. The weights must not change until the queue is finished. */
   void upload(WeightMatrix from, DeviceRows to) {
     HostRows.upload(queue, from, pinned.contains(from.data()), weights::exactly, to);
   }
 
-  /** Takes the way back and waits for its end. */
+  /** Copies rows from the device to host memory and waits for the copy. */
   void download(DeviceRows from, WeightMatrix to) {
     long rowBytes = HostRows.rowBytes(to);
     if (HostRows.isByRows(to) && pinned.contains(to.data())) {
@@ -76,7 +84,15 @@ final class SelectionSlot implements AutoCloseable {
   }
 
   /**
-   * Prunes a matrix; the parameters are {@link io.github.wandacuda.select.DeviceSelector#select}'s.
+   * Prunes a matrix, tile by tile.
+   *
+   * @param matrix takes the result back itself
+   * @param norms on the device, as {@link GpuSelectKernels#select} takes them
+   * @param mask in host memory, as {@link io.github.wandacuda.select.SelectionPlan#select} takes
+   *     it; or null
+   * @param rowsDone called after each tile with the number of rows that are pruned
+   * @throws NonFiniteWeightException if a weight is NaN or infinite; the rows of tiles before it
+   *     are pruned
    */
   Selection select(
       SlotMatrix matrix,
@@ -94,7 +110,8 @@ final class SelectionSlot implements AutoCloseable {
       DevicePointer masks = mask == null ? null : tile.masks();
       queue.pruning().select(weights, norms, rule, weights, masks, tile.reports());
       RowReports report = report(tile, rows);
-      // Before the result replaces what may be its source, so that the element is still there.
+      // Before the result may replace its source, so that the element can still be read for the
+      // message.
       report.requireFinite(this, matrix, first);
       matrix.takeBack(this, weights, masks, first);
       if (mask != null) {
@@ -107,7 +124,7 @@ final class SelectionSlot implements AutoCloseable {
     return new Selection(pruned, zeros);
   }
 
-  /** Brings numbers to the device, and waits until they are there. */
+  /** Copies numbers to the device and waits for the copy. */
   void upload(float[] values, DevicePointer device) {
     MemorySegment staged = numbers.exactly((long) values.length * Float.BYTES);
     MemorySegment.copy(values, 0, staged, ValueLayout.JAVA_FLOAT, 0, values.length);
@@ -124,7 +141,7 @@ final class SelectionSlot implements AutoCloseable {
     MemorySegment.copy(staged, 0, mask, first * rowBytes, rows * rowBytes);
   }
 
-  /** Waits for the reports of a tile's rows. */
+  /** Copies the reports of a tile's rows to the host and waits for them. */
   private RowReports report(SlotMemory.Tile tile, int rows) {
     MemorySegment staged =
         numbers.exactly((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES);
@@ -147,7 +164,11 @@ final class SelectionSlot implements AutoCloseable {
     }
   }
 
-  /** Counts magnitudes as {@link Selector#countMagnitudes} does. */
+  /**
+   * Counts magnitudes as {@link Selector#countMagnitudes} does.
+   *
+   * @return a count for each bin; the caller's
+   */
   long[] count(SlotMatrix matrix, OptionalInt upper) {
     int bins = upper.isPresent() ? Selector.LOWER_BINS : Selector.UPPER_BINS;
     SlotMatrix.TileShape shape = matrix.shape();
@@ -177,8 +198,13 @@ final class SelectionSlot implements AutoCloseable {
     numbers.close();
   }
 
-  /** What the pruning kernels report of each row, see {@link GpuSelectKernels}. */
+  /** The reports of the pruning kernels about rows, see {@link GpuSelectKernels}. */
   private record RowReports(MemorySegment memory, int rows) {
+    /**
+     * Adds a number up over all rows.
+     *
+     * @param which its place in a report, such as {@link GpuSelectKernels#PICKED}
+     */
     long sum(int which) {
       long sum = 0;
       for (int row = 0; row < rows; row++) {
@@ -190,7 +216,10 @@ final class SelectionSlot implements AutoCloseable {
     /**
      * Checks that no row has a weight that is not finite.
      *
-     * @param firstRow the number of the first one in its matrix
+     * @param slot reads the weight for the message
+     * @param matrix whose rows these are
+     * @param firstRow the number of the first of these rows in the matrix
+     * @throws NonFiniteWeightException for the first such weight
      */
     void requireFinite(SelectionSlot slot, SlotMatrix matrix, int firstRow) {
       for (int row = 0; row < rows; row++) {
@@ -209,11 +238,11 @@ final class SelectionSlot implements AutoCloseable {
   }
 
   /**
-   * A slot's room on the device: rows of weights, and what goes with them. Where the device is
-   * short of memory, the room is for fewer rows.
+   * A slot's room on the device: rows of weights, and what kernels write about them. If the device
+   * is short of memory, there is room for fewer rows.
    */
   private final class SlotMemory implements AutoCloseable {
-    /** Less than was asked for once there wasn't room for so many. */
+    /** The most bytes of a tile; halved whenever the device lacks memory for so many. */
     private long tileBytes;
 
     private final GrowingBuffer weights;
@@ -232,8 +261,11 @@ final class SelectionSlot implements AutoCloseable {
     /**
      * Room for rows.
      *
-     * @param weights room for weights, or null where they stay where they are
-     * @param counts room for counts, or null
+     * @param rows how many rows fit
+     * @param weights room for weights, or null if the weights are read in place
+     * @param masks room for their mask
+     * @param reports room for a report of each row
+     * @param counts room for counts, or null if none are counted
      */
     record Tile(
         int rows,
@@ -243,9 +275,10 @@ final class SelectionSlot implements AutoCloseable {
         DevicePointer counts) {}
 
     /**
-     * Makes room for a tile of a matrix, for one row at the least, and for counts.
+     * Makes room for a tile of a matrix, of one row at least, and for counts.
      *
      * @param bins how many counts, or 0
+     * @throws DeviceMemoryException if there isn't room for one row
      */
     Tile tileOf(SlotMatrix.TileShape shape, int bins) {
       int rows = Math.clamp(tileBytes / shape.rowBytes(), 1, shape.rows());
@@ -259,7 +292,8 @@ final class SelectionSlot implements AutoCloseable {
           rows /= 2;
           tileBytes = rows * shape.rowBytes();
           queue.finish();
-          // Else weights that did fit would keep out what has to go with them.
+          // Room for the weights alone may have been found; it has to go, too, or it would leave
+          // none for the masks and reports.
           close();
         }
       }

@@ -9,12 +9,12 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
 /**
- * The slots of a selector, and the memory of its plans' norms. There are as many slots as there are
- * calls at a time, but no more than the device has memory for: then a call waits for another's
- * slot.
+ * The slots of a selector, and the device memory of its plans' norms. There are as many slots as
+ * calls under way, unless the device lacks memory for so many: then a call waits for the slot of
+ * another. For several threads at once.
  */
 final class SlotPool implements AutoCloseable {
-  /** Norms kept at most, some for each module under way. */
+  /** The most norms whose memory is kept for the next plan: a few for each module under way. */
   private static final int MOST_SPARE = 16;
 
   private final GpuDevice device;
@@ -22,7 +22,9 @@ final class SlotPool implements AutoCloseable {
   private final long tileBytes;
   private final Deque<SelectionSlot> idle = new ArrayDeque<>();
 
-  /** Memory of norms that are done with: giving memory back may hold up the whole device. */
+  /**
+   * Memory of norms that are no longer used, kept since freeing memory may stop the whole device.
+   */
   private final Deque<DeviceBuffer> spare = new ArrayDeque<>();
 
   private int slots;
@@ -36,11 +38,15 @@ final class SlotPool implements AutoCloseable {
   }
 
   /**
-   * Works in a slot that has room for a row of a matrix at the least, and for counts. A call that
-   * fails for its weights leaves its slot in order; any other failure may not.
+   * Runs a call in a slot that has room for at least a row of a matrix, and for counts. After a
+   * {@link NonFiniteWeightException} the slot is used again; after any other failure it is closed.
    *
    * @param bins how many counts, or 0
-   * @throws DeviceMemoryException if there isn't room for one even where no other slot takes any
+   * @param work the call, which has the slot to itself
+   * @throws DeviceMemoryException if there isn't room for one row even when no other slot has any
+   *     memory
+   * @throws CancelledException if the thread is interrupted while it waits for a slot
+   * @throws IllegalStateException if the backend is closed
    */
   <T> T with(SlotMatrix matrix, int bins, Function<SelectionSlot, T> work) {
     return with(take(matrix.shape(), bins), work);
@@ -64,6 +70,10 @@ final class SlotPool implements AutoCloseable {
     }
   }
 
+  /**
+   * Takes a slot with room for a tile. If the device has none, norms that are kept are freed first,
+   * then the number of slots is limited to those that there are.
+   */
   private SelectionSlot take(SlotMatrix.TileShape shape, int bins) {
     while (true) {
       SelectionSlot slot = idleOrNew();
@@ -89,10 +99,10 @@ final class SlotPool implements AutoCloseable {
   }
 
   /**
-   * Brings norms to the device.
+   * Copies norms to the device and waits for the copy.
    *
    * @return memory that holds them, to be given back by {@link #keep}
-   * @throws DeviceMemoryException if there isn't room for them even where no slot takes any
+   * @throws DeviceMemoryException if there isn't room for them even when no slot has any memory
    */
   DeviceBuffer upload(float[] norms) {
     DeviceBuffer buffer = memory((long) norms.length * Float.BYTES);
@@ -127,6 +137,7 @@ final class SlotPool implements AutoCloseable {
     }
   }
 
+  /** Takes back memory of norms, for the next plan or to free it. */
   synchronized void keep(DeviceBuffer norms) {
     if (closed) {
       norms.close();
@@ -138,6 +149,11 @@ final class SlotPool implements AutoCloseable {
     spare.push(norms);
   }
 
+  /**
+   * Frees the norms' memory that is kept.
+   *
+   * @return whether there was any
+   */
   private synchronized boolean freeSpare() {
     boolean any = !spare.isEmpty();
     spare.forEach(DeviceBuffer::close);
@@ -145,7 +161,11 @@ final class SlotPool implements AutoCloseable {
     return any;
   }
 
-  /** Waits for a slot and gives its memory back, or returns false if there are none. */
+  /**
+   * Waits for an idle slot and closes it, to free its memory.
+   *
+   * @return false if there is no slot
+   */
   private boolean freeSlot() {
     SelectionSlot slot;
     synchronized (this) {
@@ -167,7 +187,11 @@ final class SlotPool implements AutoCloseable {
     return OnFailure.close(this::forget, () -> new SelectionSlot(device, pinned, tileBytes));
   }
 
-  /** Waits for an idle slot, or returns null where a new one may be made, which counts already. */
+  /**
+   * Waits for an idle slot.
+   *
+   * @return null if a new slot may be created, which is counted already
+   */
   private synchronized SelectionSlot idleOrNone() {
     await(() -> idle.isEmpty() && slots >= mostSlots);
     if (idle.isEmpty()) {
@@ -195,7 +219,7 @@ final class SlotPool implements AutoCloseable {
     mostSlots = Math.clamp(slots, 1, mostSlots);
   }
 
-  /** Takes back a slot that is in order. */
+  /** Takes back a slot that can be used again. */
   private void giveBack(SelectionSlot slot) {
     synchronized (this) {
       if (!closed) {
@@ -207,7 +231,7 @@ final class SlotPool implements AutoCloseable {
     drop(slot);
   }
 
-  /** Takes back a slot that may not be in order. */
+  /** Closes a slot that may not be usable. */
   private void drop(SelectionSlot slot) {
     slot.close();
     forget();

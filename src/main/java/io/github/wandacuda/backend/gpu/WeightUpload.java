@@ -11,12 +11,17 @@ import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.ObjIntConsumer;
 
-/** Copies weights to the device, with rows aligned as its kernels require. */
+/**
+ * Copies weights to the device, with rows aligned as its kernels require, and multiplies by weights
+ * that don't fit there piece by piece. For one thread at a time.
+ */
 final class WeightUpload implements AutoCloseable {
   /** The largest piece of a weight that doesn't fit on the device. */
   private static final long PIECE_BYTES = 64 << 20;
 
-  /** One part in this many of the free memory is left for other uses than weights. */
+  /**
+   * A quarter of the memory that is free at first is left for activations, kernels and selection.
+   */
   private static final int RESERVE = 4;
 
   private final GpuDevice device;
@@ -28,6 +33,11 @@ final class WeightUpload implements AutoCloseable {
 
   private final GrowingBuffer piece;
 
+  /**
+   * Measures the device's free memory, which is to be that before any weight is loaded.
+   *
+   * @param queue the queue of all work on weights; stays the caller's
+   */
   WeightUpload(GpuDevice device, DeviceQueue queue) {
     this.device = device;
     this.queue = queue;
@@ -37,8 +47,10 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /**
-   * Returns memory for a weight, or null if the device hasn't so much beside what weights leave for
-   * activations, kernels and selection.
+   * Allocates memory for a weight.
+   *
+   * @return null if the device hasn't so much beside what weights leave for activations, kernels
+   *     and selection
    */
   DeviceBuffer allocate(long bytes) {
     if (bytes > most()) {
@@ -52,9 +64,10 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /**
-   * Returns a weight in memory of its own, or nothing where {@link #allocate} has none.
+   * Allocates memory for a weight and loads the weight there.
    *
-   * @param weight makes it, and waits for all copies to that memory, which is freed if this fails
+   * @param weight makes it, and waits for all copies to the memory, which is freed if this fails
+   * @return nothing if {@link #allocate} has no memory
    */
   <T> Optional<T> placed(long bytes, Function<DeviceBuffer, T> weight) {
     return Optional.ofNullable(allocate(bytes))
@@ -62,18 +75,22 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /**
-   * Returns how many bytes may be taken for long, so that a block has as much memory as is left for
-   * activations, kernels and selection.
+   * Returns how many bytes may be taken for a whole run, so that a block's weights still have as
+   * much memory as is left for activations, kernels and selection.
    */
   long roomBesideBlock() {
     return Math.max(0, device.memory().freeBytes() - 2 * reserveBytes);
   }
 
+  /** Returns the largest weight that {@link #allocate} would try to allocate, in bytes. */
   private long most() {
     return Math.min(device.largestBuffer(), device.memory().freeBytes() - reserveBytes);
   }
 
-  /** Returns what to throw where a weight of so many bytes has to be on the device and isn't. */
+  /**
+   * Returns the failure of a weight that has to be on the device and isn't, for the caller to
+   * throw.
+   */
   DeviceMemoryException lacking(long bytes) {
     return new DeviceMemoryException(device.name(), bytes, most());
   }
@@ -83,7 +100,12 @@ final class WeightUpload implements AutoCloseable {
     return queue;
   }
 
-  /** Copies rows to the device and waits for the copy. */
+  /**
+   * Copies rows to the device and waits for the copy.
+   *
+   * @param from in memory of any kind
+   * @param to of the same shape and type
+   */
   void upload(WeightMatrix from, DeviceRows to) {
     if (from.elements() == 0) {
       return;
@@ -96,8 +118,9 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /**
-   * Queues work for all rows, piece by piece.
+   * Copies a weight to the device piece by piece, and queues work on each piece.
    *
+   * @param work called with a piece and the number of its first row
    * @throws DeviceMemoryException if the device lacks memory for one row
    */
   void stream(WeightMatrix host, ObjIntConsumer<DeviceRows> work) {
@@ -109,7 +132,13 @@ final class WeightUpload implements AutoCloseable {
         work);
   }
 
-  /** Queues work for all rows of a packed weight, unpacked piece by piece. */
+  /**
+   * Unpacks a packed weight piece by piece, and queues work on each piece.
+   *
+   * @param packed on the device
+   * @param work called with a piece and the number of its first row
+   * @throws DeviceMemoryException if the device lacks memory for one row
+   */
   void unpack(DeviceSparse packed, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
         packed.rows(),
@@ -120,8 +149,11 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /**
-   * Queues work for all rows of a quantized weight in host memory, widened piece by piece: the
-   * codes of a piece go to the device.
+   * Copies a quantized weight's codes to the device and widens them to float32 piece by piece, and
+   * queues work on each piece.
+   *
+   * @param work called with a piece and the number of its first row
+   * @throws DeviceMemoryException if the device lacks memory for one row
    */
   void widen(QuantizedMatrix host, ObjIntConsumer<DeviceRows> work) {
     forEachPiece(
@@ -149,10 +181,13 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /**
-   * Queues work for all rows, piece by piece.
+   * Fills memory on the device with rows of a weight piece by piece, and queues work on each piece.
    *
-   * @param besideRow bytes that are free behind a piece's rows for each of them
-   * @param beside and for all of them
+   * @param count rows of the weight
+   * @param besideRow bytes that are free behind a piece's rows, for each of its rows
+   * @param beside bytes that are free behind these, for the piece
+   * @param fill queues what writes a piece, given the number of its first row
+   * @param work called after it in the same way
    */
   private void forEachPiece(
       int count,
@@ -175,7 +210,13 @@ final class WeightUpload implements AutoCloseable {
     }
   }
 
-  /** Queues a linear layer of some rows of a weight. */
+  /**
+   * Queues the part of a linear layer that some rows of a weight compute.
+   *
+   * @param first the number of the first row in the weight
+   * @param bias of all rows, or null for none
+   * @param out receives the columns of these rows
+   */
   void linear(GpuTensor x, DeviceRows rows, int first, GpuTensor bias, GpuTensor out) {
     queue
         .forward()
@@ -187,8 +228,10 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /**
-   * Queues a linear layer of a quantized weight, which is widened for more than a few tokens, or if
-   * its factor divides.
+   * Queues a linear layer of a quantized weight. For more than a few tokens, or if its factor
+   * divides, the weight is widened to float32 first.
+   *
+   * @param bias of all rows, or null for none
    */
   void linear(GpuTensor x, DeviceCodes w, GpuTensor bias, GpuTensor out) {
     boolean few = x.rows() <= GpuForwardKernels.FEW_TOKENS;
