@@ -8,7 +8,9 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** The processor that this JVM runs on. */
+/**
+ * The processor that this JVM runs on, as a backend.
+ */
 final class CpuBackend implements Backend {
   static final String NAME = "cpu";
 
@@ -34,6 +36,8 @@ final class CpuBackend implements Backend {
   /**
    * Opens the processor.
    *
+   * @param kernels created at their first use
+   * @param device the processor's name, for people
    * @param workers the threads to use; selections run on those of the callers
    * @param closing closes the threads, unless they stay the caller's
    */

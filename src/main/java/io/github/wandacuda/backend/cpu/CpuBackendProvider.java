@@ -14,7 +14,9 @@ import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Offers the processor that this JVM runs on, which is always there: the last choice. */
+/**
+ * Offers the processor that this JVM runs on. It is always there, and the last choice of {@code auto}.
+ */
 public final class CpuBackendProvider implements BackendProvider {
   private static final Logger LOG = LoggerFactory.getLogger(CpuBackendProvider.class);
 
@@ -58,6 +60,11 @@ public final class CpuBackendProvider implements BackendProvider {
     return new CpuBackend(kernels(device), model(), workers, () -> {});
   }
 
+  /**
+   * Returns the kernels of the only device.
+   *
+   * @throws BackendUnavailableException if it is asked for another one than 0
+   */
   private static CpuKernels kernels(int device) {
     if (device != 0) {
       throw new BackendUnavailableException("cpu has no device %d, only 0".formatted(device));

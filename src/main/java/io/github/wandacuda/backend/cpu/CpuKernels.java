@@ -17,12 +17,13 @@ import io.github.wandacuda.system.ThisRuntime;
 import java.util.function.Supplier;
 
 /**
- * One set of kernels for all that the CPU backend computes, which are made when they are needed:
- * their classes take a short command a tenth of a second. Those on vectors are loaded only where
- * the Vector API's module is present.
+ * The kernels that the CPU backend computes with. They are made when they are first needed, since loading their classes takes a short command a tenth of a second. Vector kernels are loaded only if the Vector API's module is present.
+ *
+ * @param select makes the kernels of selection
+ * @param forward makes the kernels of the forward pass, new ones at each call, since they keep buffers
  */
 record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels> forward) {
-  /** What gets the vector kernels. */
+  /** What a user has to do to get the vector kernels. */
   static final String ADVICE = "start Java with --add-modules " + ThisRuntime.VECTOR_MODULE;
 
   /** Returns the vector kernels where they can be loaded, else the scalar ones. */
@@ -37,6 +38,9 @@ record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels>
     return ThisRuntime.hasVectors() ? Lanes.describe() + " vectors" : "scalar: " + ADVICE;
   }
 
+  /**
+   * Returns the kernels that widen codes fastest on this processor.
+   */
   static WideningKernels chooseWidening() {
     return ThisRuntime.hasVectors() ? new VectorWidening() : new ScalarWidening();
   }

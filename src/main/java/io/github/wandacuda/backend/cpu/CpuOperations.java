@@ -34,11 +34,13 @@ import java.util.Arrays;
 import java.util.function.IntConsumer;
 
 /**
- * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels}
- * do the arithmetic.
+ * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels} do the arithmetic. Results don't depend on the number of threads.
+ *
+ * @param kernels for these operations alone, since they may keep buffers
+ * @param workers the threads, which stay the caller's to close
  */
 public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) implements Operations {
-  /** Elements of a task that reads each once: some microseconds of work. */
+  /** A task that reads each element once has so many: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
   /**
@@ -213,15 +215,30 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
     return losses;
   }
 
+  /**
+   * Work on rows of a tensor.
+   */
   private interface Rows {
+    /**
+     * Does the work.
+     *
+     * @param from the first row
+     * @param to one past the last row
+     */
     void run(int from, int to);
   }
 
+  /**
+   * Divides a tensor's rows into tasks and waits for all of them.
+   */
   private void forRanges(Tensor tensor, Rows work) {
     int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
     workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
   }
 
+  /**
+   * Does work on each row of a tensor, in tasks of several rows, and waits for all of them.
+   */
   private void forEachRow(Tensor tensor, IntConsumer work) {
     forRanges(
         tensor,
@@ -274,12 +291,11 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
   }
 
   /**
-   * A weight, as it is, in the kernels' order or without its zeros: one of the three, the others
-   * are null.
+   * A weight in one of three forms; the other two are null.
    *
-   * @param matrix the view itself, which is read in place
-   * @param packed a copy
-   * @param sparse read in place
+   * @param matrix the weight in the caller's memory, which is read in place
+   * @param packed a copy in the kernels' order, closed with this
+   * @param sparse the weight without its zeros, which is read in place
    */
   public record CpuWeight(RowReader matrix, PackedWeight packed, SparseMatrix sparse)
       implements Weight {
@@ -313,8 +329,7 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
   }
 
   /**
-   * Sums of products of columns as a packed triangle of doubles, outside the Java heap, since there
-   * are 4 bytes for the square of the columns.
+   * Sums of products of columns as a packed triangle of doubles. It lies outside the Java heap, since it takes 4 bytes times the square of the columns.
    */
   private static final class CpuSecondMoments implements SecondMoments {
     private static final long ALIGNMENT = 64;
@@ -362,12 +377,14 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
     }
   }
 
-  /** Linear layers whose weights are packed. */
+  /**
+   * Linear layers of packed weights.
+   */
   private static final class SparseLinear {
     /** Tasks for each worker, so that all workers end at about the same time. */
     private static final int TASKS_PER_WORKER = 4;
 
-    /** Rows of weights of a task at least, for which it rearranges the activations once. */
+    /** The fewest rows of weights of a task, since each task rearranges the activations once. */
     private static final int FEWEST_ROWS = 64;
 
     /** Rows that are unpacked at a time. */
@@ -376,8 +393,9 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
     private SparseLinear() {}
 
     /**
-     * Multiplies a few rows of activations by the packed weight. More are multiplied by the dense
-     * weight, which is made for the time of the call, as {@link CpuForwardKernels#linear} says.
+     * Multiplies activations by a packed weight. For more than {@link SparseMatrix#MOST_ROWS} rows the weight is unpacked for the time of the call and multiplied as {@link CpuForwardKernels#linear} says.
+     *
+     * @param bias [1, rows of the weight], or null for none
      */
     static void linear(
         CpuTensor x,

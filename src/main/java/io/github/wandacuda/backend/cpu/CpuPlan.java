@@ -20,13 +20,15 @@ import java.lang.foreign.ValueLayout;
 import java.util.Deque;
 
 /**
- * Prunes matrices by one rule and one vector of norms. Making a pruner takes about as long as
- * pruning a tile, and one that pruned rows before knows where their thresholds were: so a call
- * takes the one that was used last, and makes one only where all are at work.
+ * Prunes matrices by one rule and one vector of norms. To make a pruner takes about as long as pruning a tile, and a pruner that has pruned rows knows where their thresholds were. So a call takes the pruner that was used last, and makes one only if all are in use.
+ *
+ * @param kernels make pruners
+ * @param arguments the rule, the norms and the matrices' columns and type
+ * @param idle the pruners that no call uses, the one used last first
  */
 record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<RowPruner> idle)
     implements SelectionPlan {
-  /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
+  /** So many bytes are loaded or copied before they are pruned: enough for full speed, and a fraction of an L2 cache. */
   private static final long CACHED_BYTES = 64 << 10;
 
   @Override
@@ -76,6 +78,9 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
         arguments.dtype(), arguments.columns(), arguments.norms(), arguments.rule());
   }
 
+  /**
+   * Gives a pruner back for other calls.
+   */
   private void give(RowPruner pruner) {
     synchronized (idle) {
       idle.push(pruner);
@@ -83,9 +88,7 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
   }
 
   /**
-   * Loads some rows into the cache, copying them to where they go unless they are there, and prunes
-   * them. Either comes at the speed of the memory, which a kernel that looks at a row several times
-   * doesn't reach.
+   * Prunes some rows at a time, after loading them into the cache or copying them to where they go. Loads and copies run at the speed of the memory, which a kernel that reads a row several times doesn't reach.
    */
   private static void pruneInPlace(WeightMatrix source, WeightMatrix destination, Run run) {
     long rowBytes = (long) source.columns() * source.dtype().bytes();
@@ -106,6 +109,9 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     }
   }
 
+  /**
+   * Loads rows into the cache, all at once if they lie side by side.
+   */
   private static void load(WeightMatrix matrix, int first, int end, long rowBytes, Run run) {
     int step = matrix.rowStride() == matrix.columns() ? end - first : 1;
     for (int row = first; row < end; row += step) {
@@ -113,6 +119,9 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     }
   }
 
+  /**
+   * One call: adds up its counts and packs its mask.
+   */
   private static final class Run {
     private static final long PAGE = 4096;
     private static final long LINE = 64;
@@ -124,7 +133,7 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     private long picked;
     private long zeros;
 
-    /** Kept, or the JIT would leave the reading out. */
+    /** Written for the JIT alone, which would leave out loads whose values nobody uses. */
     long loaded;
 
     Run(RowPruner pruner, RowReader matrix, MemorySegment mask) {
@@ -134,10 +143,21 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
       kept = new long[Math.ceilDiv(matrix.columns(), Long.SIZE)];
     }
 
+    /**
+     * Prunes a row in place.
+     *
+     * @param at where the row begins in {@code memory}, in bytes
+     */
     void prune(int row, MemorySegment memory, long at) {
       add(row, pruner.prune(memory, at, kept));
     }
 
+    /**
+     * Adds a row's counts and writes its mask.
+     *
+     * @param inRow how many elements were picked, or {@link RowPruner#NON_FINITE}
+     * @throws io.github.wandacuda.select.NonFiniteWeightException if the row has a weight that is NaN or infinite
+     */
     void add(int row, int inRow) {
       if (inRow == RowPruner.NON_FINITE) {
         throw RowElements.nonFinite(matrix, row);
@@ -157,13 +177,9 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     }
 
     /**
-     * Loads a word of each line of memory into the cache before kernels look at it several times.
-     * They would else wait for it in their first pass, line after line, and leave it idle in the
-     * others; the Vector API has no prefetch, and loads scattered over the other passes hold these
-     * up as long as they take.
+     * Loads a word of each line of memory into the cache before a kernel reads it several times. Otherwise the kernel would wait for memory in its first pass, line after line, and leave memory idle in the others. The Vector API has no prefetch, and loads scattered over the other passes delay these by as long as they take.
      *
-     * <p>A processor loads ahead within a page, so pages are loaded side by side: 64 KiB come at 22
-     * GB/s then, and at 18 one after the other (one thread of a Zen 4).
+     * <p>A processor loads ahead within a page, so pages are loaded side by side: 64 KiB come at 22 GB/s then, and at 18 one after the other (one thread of a Zen 4).
      */
     void load(MemorySegment memory, long at, long bytes) {
       if (memory.getClass() != NativeMemory.TYPE) {

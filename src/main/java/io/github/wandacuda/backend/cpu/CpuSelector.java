@@ -14,17 +14,18 @@ import java.util.Objects;
 import java.util.OptionalInt;
 
 /**
- * Selection on the calling thread, row by row: where the rows lie if their memory and length allow
- * it, else in a buffer. Memory that fails under it, such as a mapping of a file that was shrunk,
- * ends a call with an {@link InternalError}.
+ * Selection on the calling thread, row by row: in place if the rows' memory and length allow it, else in a buffer. If memory fails during a call, such as a mapping of a file that was shrunk, the call ends with an {@link InternalError}.
  */
 public final class CpuSelector implements Selector {
-  /** Plans kept for those who ask for the same again. */
+  /** The most plans that are kept for callers who ask for the same arguments again. */
   private static final int MOST_PLANS = 4;
 
   private final CpuSelectKernels kernels;
   private final Deque<CpuPlan> plans = new ArrayDeque<>();
 
+  /**
+   * Selects with some kernels, which all calls share.
+   */
   public CpuSelector(CpuSelectKernels kernels) {
     this.kernels = Objects.requireNonNull(kernels, "kernels");
   }
@@ -34,7 +35,9 @@ public final class CpuSelector implements Selector {
     return plan(new SelectionArguments(dtype, columns, norms, rule));
   }
 
-  /** Layers that read one input have equal norms: they share a plan, which has seen such rows. */
+  /**
+   * Returns a plan for arguments, the same one for the same arguments. Layers that read one input have equal norms and share a plan, whose pruners know their rows' thresholds.
+   */
   private synchronized CpuPlan plan(SelectionArguments arguments) {
     for (CpuPlan plan : plans) {
       if (plan.arguments().isSame(arguments)) {
@@ -70,6 +73,9 @@ public final class CpuSelector implements Selector {
     return true;
   }
 
+  /**
+   * Visits a matrix's rows in place, or copies of them if kernels can't read them there.
+   */
   private static void forEachRow(WeightMatrix source, RowPanel.Visitor visitor) {
     if (RowPanel.isNeedlessFor(source)) {
       for (int row = 0; row < source.rows(); row++) {

@@ -17,7 +17,7 @@ import java.util.Arrays;
 final class KeyThreshold {
   private static final int WIDENING = 8;
 
-  /** In so narrow a window keys mostly are spread evenly; where they aren't, it is halved then. */
+  /** Steps that assume evenly spread keys, as they mostly are in a narrow window; after these the window is halved. */
   private static final int INTERPOLATIONS = 3;
 
   private static final int MANY = 1024;
@@ -78,15 +78,23 @@ final class KeyThreshold {
     guess.learn(low);
   }
 
+  /**
+   * Returns the threshold that was found.
+   */
   int threshold() {
     return low;
   }
 
+  /**
+   * Returns how many keys are below the threshold.
+   */
   int below() {
     return countLow;
   }
 
-  /** Returns the number of keys at the threshold; 0 if all that go are below it. */
+  /**
+   * Returns how many keys are at the threshold; 0 if exactly the wanted ones are below it.
+   */
   int atThreshold() {
     return countHigh - countLow;
   }
@@ -98,8 +106,9 @@ final class KeyThreshold {
   }
 
   /**
-   * Goes on with the keys of a window that holds the threshold, or with all of them where gathering
-   * those takes longer than counting a few times; returns how many are left out below.
+   * Finds a window that holds the threshold and goes on with its keys alone; or with all keys, if it takes longer to gather the few than to count all a few times.
+   *
+   * @return how many keys below the window are left out of those that it goes on with
    */
   private int enclose() {
     long reach = guess.reach();
@@ -119,7 +128,7 @@ final class KeyThreshold {
     return 0;
   }
 
-  /** Learns how many keys are below two thresholds, and returns how many are between. */
+  /** Counts the keys below two thresholds and narrows the search by them. */
   private int count(int first, int second) {
     int below;
     int between;
@@ -138,7 +147,12 @@ final class KeyThreshold {
     return between;
   }
 
-  /** Goes on with the keys that were gathered. */
+  /**
+   * Goes on with the keys that were gathered.
+   *
+   * @param between how many there are
+   * @return how many keys are left out below them
+   */
   private int narrow(int between) {
     keys = inside;
     length = Math.ceilDiv(between, Lanes.SHORT_COUNT) * Lanes.SHORT_COUNT;
@@ -147,8 +161,9 @@ final class KeyThreshold {
   }
 
   /**
-   * Goes on with the keys on one side, not at the threshold itself but at the next key, so that
-   * equal ones are passed over at once. It takes another look at the keys.
+   * Narrows the search to the keys on one side, and past all keys that equal the threshold at once. This takes another pass over the keys.
+   *
+   * @param count how many keys are below the threshold
    */
   private void tightenPastEqual(int threshold, int count) {
     int neighbours = KeyCounts.neighbours(keys, length, (short) threshold);
@@ -156,6 +171,11 @@ final class KeyThreshold {
     tighten(neighbours & ScoreKeys.HIGH_PAD, count);
   }
 
+  /**
+   * Narrows the search by the number of keys below a threshold.
+   *
+   * @param count how many keys are below the threshold
+   */
   private void tighten(int threshold, int count) {
     if (threshold <= low || threshold >= high) {
       return;
@@ -171,6 +191,9 @@ final class KeyThreshold {
     }
   }
 
+  /**
+   * Ends the search.
+   */
   private void set(int threshold, int count) {
     low = threshold;
     high = threshold + 1;
@@ -184,10 +207,10 @@ final class KeyThreshold {
    * Keys grow with the logarithm of a score, 128 for each factor of two.
    */
   private static final class ThresholdGuess {
-    /** The guess encloses most thresholds if it reaches this many times the usual error. */
+    /** A window that reaches so many times the usual error holds most thresholds. */
     private static final int ERRORS = 4;
 
-    /** The reach, times this, is what is kept: errors of some rows are averaged. */
+    /** Reaches are kept times this number, so that averages over rows keep fractions. */
     private static final int SCALE = 16;
 
     private static final int FIRST_REACH = 64;
@@ -199,13 +222,17 @@ final class KeyThreshold {
     private long moveReach = FIRST_REACH * SCALE;
     private boolean known;
 
+    /**
+     * Begins a row.
+     *
+     * @param rowMean the mean of its keys
+     */
     void turnTo(int rowMean) {
       mean = rowMean;
     }
 
     /**
-     * Returns where the row's threshold should be; without a row before, near the middle of its
-     * keys.
+     * Returns the guess of the row's threshold; the mean of its keys before the first row.
      */
     long centre() {
       if (!known) {
@@ -214,11 +241,16 @@ final class KeyThreshold {
       return stayReach <= moveReach ? lastThreshold : moved();
     }
 
-    /** Returns how far from there it may well be. */
+    /**
+     * Returns how far from the guess the threshold is likely to be.
+     */
     long reach() {
       return Math.min(stayReach, moveReach) / SCALE;
     }
 
+    /**
+     * Learns a row's threshold.
+     */
     void learn(int threshold) {
       if (known) {
         stayReach = adjusted(stayReach, threshold - (long) lastThreshold);
@@ -229,10 +261,16 @@ final class KeyThreshold {
       lastMean = mean;
     }
 
+    /**
+     * Returns the last threshold, moved as the mean of the keys moved.
+     */
     private long moved() {
       return (long) lastThreshold + mean - lastMean;
     }
 
+    /**
+     * Moves a reach an eighth of the way to the error of one row.
+     */
     private static long adjusted(long reach, long error) {
       return reach + ((ERRORS * SCALE * Math.abs(error) - reach) >> 3);
     }

@@ -35,30 +35,30 @@ import java.util.function.ObjIntConsumer;
  * columns of either from memory as fast as those of BF16, 11008 of FP8 1.1 to 1.5 times as fast.
  */
 final class LowestByThresholds extends RowPruner {
-  /** Shorter rows are soon scored, and have no threshold that others come near to. */
+  /** Shorter rows are scored quickly, and their thresholds vary too much to predict one from another. */
   private static final int LEAST_COLUMNS = 512;
 
-  /** Rows that are left after one that had to be. */
+  /** After a row that couldn't be pruned by thresholds, so many are scored without another attempt. */
   private static final int PAUSE = 15;
 
-  /** Rows that are left where it takes longer than scoring all, as they differ too much. */
+  /** The same if thresholds took longer than scoring, as rows differ too much. */
   private static final int LONG_PAUSE = 1023;
 
-  /** What scoring all elements of a row takes, in {@link WindowedRowPruner#cost}. */
+  /** The time of scoring an element, in the unit of {@link WindowedRowPruner#cost}. */
   private static final int WHOLE_COST = 8;
 
-  /** The same of codes, of which twice as many are counted at a time, but which are widened. */
+  /** The time of scoring a code: twice as many are counted at a time, but each is widened first. */
   private static final int WHOLE_COST_OF_CODES = 40;
 
-  /** In rows, how much longer it may take at first, as tables are made, and after a long pause. */
+  /** How much longer than scoring thresholds may take at first, while tables are made, in rows; and after a long pause. */
   private static final int FIRST_CREDIT = 250;
 
   private static final int NEXT_CREDIT = 60;
 
-  /** How the pruning of a row ends that only some ways are good for. */
+  /** How an attempt to prune a row by thresholds ended. */
   enum Outcome {
     PRUNED,
-    /** Another way has to prune it. Elements may be cleared, but none that is kept in the end. */
+    /** It has to be pruned by scores. Elements may be cleared already, but none that will be kept. */
     LEFT,
     /** It holds a NaN or an infinity, and is as it was. */
     NON_FINITE
@@ -83,8 +83,10 @@ final class LowestByThresholds extends RowPruner {
   /**
    * Prepares rows.
    *
-   * @param wanted how many go, some but not all
-   * @param whole prunes rows by the same rule
+   * @param dtype a type of 16 bits, or F32 for codes
+   * @param norms a norm for each column
+   * @param wanted how many elements of a row are pruned: some, but not all
+   * @param whole prunes rows by the same rule, by scoring all elements
    */
   public LowestByThresholds(
       DType dtype, int columns, float[] norms, int wanted, LowestOfRow whole) {
@@ -103,7 +105,11 @@ final class LowestByThresholds extends RowPruner {
     tied = new TiedRowPruner(bits);
   }
 
-  /** Returns whether rows are of those that this prunes; of F32 it prunes codes alone. */
+  /**
+   * Returns whether rows can be pruned by thresholds; rows of F32 only as codes.
+   *
+   * @param wanted how many elements of a row are pruned
+   */
   public static boolean serves(int columns, int wanted) {
     boolean some = wanted > 0 && wanted < columns;
     return columns >= LEAST_COLUMNS && some;
@@ -127,6 +133,11 @@ final class LowestByThresholds extends RowPruner {
     return prune(codes.memory(), 0, kept, other);
   }
 
+  /**
+   * Prunes a row by thresholds, or by scores during a pause or if thresholds fail.
+   *
+   * @param other prunes the row by scores
+   */
   private int prune(MemorySegment memory, long at, long[] kept, IntSupplier other) {
     if (pause > 0) {
       pause--;
@@ -156,6 +167,9 @@ final class LowestByThresholds extends RowPruner {
     return wanted;
   }
 
+  /**
+   * Starts with the threshold of the first row.
+   */
   private void begin(SortedThreshold first) {
     isTied = codes == null && first.equal() > RowMaskWriter.MOST_LISTED;
     if (isTied) {
@@ -165,6 +179,9 @@ final class LowestByThresholds extends RowPruner {
     }
   }
 
+  /**
+   * Prunes a row by thresholds, and pauses them for long once they have taken longer than scores would have.
+   */
   private Outcome pruneWindowed(MemorySegment memory, long at, long[] kept) {
     Outcome outcome = windowed.prune(memory, at, kept);
     long saved = outcome == Outcome.PRUNED ? wholeCost() : 0;
@@ -176,10 +193,16 @@ final class LowestByThresholds extends RowPruner {
     return outcome;
   }
 
+  /**
+   * Returns the time of scoring a row, in the unit of {@link WindowedRowPruner#cost}.
+   */
   private long wholeCost() {
     return (long) (codes == null ? WHOLE_COST : WHOLE_COST_OF_CODES) * columns;
   }
 
+  /**
+   * Prunes a row by scores.
+   */
   private int pruneWhole(IntSupplier other) {
     int pruned = other.getAsInt();
     zeros = whole.zeros();
@@ -187,7 +210,7 @@ final class LowestByThresholds extends RowPruner {
   }
 
   /**
-   * Learns from the last row of a pause; not from each, as making thresholds of ties takes time.
+   * Learns from the last row of a pause; not from every row, since thresholds of ties take time to make.
    */
   private void learn() {
     isTied = codes == null && whole.isTied();
@@ -198,20 +221,26 @@ final class LowestByThresholds extends RowPruner {
     }
   }
 
-  /** Returns how many rows were not left. */
+  /**
+   * Returns how many rows were pruned by thresholds.
+   */
   int byThresholds() {
     return byThresholds;
   }
 
   /**
-   * Prunes rows whose threshold is a score that very many elements have, as in rows of few
-   * different values or of many zeros, and which rows before had too: all below it is pruned, and
-   * of those that have it the lowest columns.
+   * Prunes rows whose threshold is a score that very many elements have, as in rows of few different values or of many zeros, and that rows before had, too. All elements below it are pruned, and of those that have it the ones in the lowest columns.
    */
   private final class TiedRowPruner {
     private static final int MOST = 4;
 
-    /** A score, and the {@link ColumnThresholds} of it and of the next higher number. */
+    /**
+     * A score that many elements share.
+     *
+     * @param score its bits
+     * @param lower its {@link ColumnThresholds}
+     * @param upper those of the next higher number
+     */
     private record Tie(int score, short[] lower, short[] upper) {}
 
     private final RowPass[] apply;
@@ -223,7 +252,7 @@ final class LowestByThresholds extends RowPruner {
     }
 
     /**
-     * Learns a score that was a row's threshold; with too many of them, all before are forgotten.
+     * Learns a score that was a row's threshold. If there are too many scores already, they are forgotten first.
      */
     void learn(int score) {
       boolean known = highestFirst.stream().anyMatch(tie -> tie.score == score);
@@ -265,6 +294,11 @@ final class LowestByThresholds extends RowPruner {
       return threshold;
     }
 
+    /**
+     * Prunes the first of the elements that have the threshold's score.
+     *
+     * @param count how many
+     */
     private void takeLowest(int count, MemorySegment memory, long at, long[] kept) {
       long[] inside = passes.inside();
       int left = count;

@@ -19,8 +19,7 @@ import java.util.Arrays;
  *   <li>{@link ScoreKeys} writes the upper halves of the scores' bits.
  *   <li>{@link KeyThreshold} finds the one among them below which all is pruned and above which all
  *       stays, by counting, and by looking more closely at the few percent around the row before's.
- *   <li>What has just this upper half is told apart by whole scores: a few elements, unless many
- *       are equal, when {@link TiedKeys} does it.
+ *   <li>Elements with exactly this upper half are compared by whole scores: they are few, or else {@link TiedKeys} compares them.
  *   <li>{@link RowMaskWriter} writes which elements are kept, and the row without the others.
  * </ol>
  */
@@ -42,6 +41,12 @@ final class LowestOfRow extends RowPruner {
   private int listed;
   private boolean manyShare;
 
+  /**
+   * Prepares rows.
+   *
+   * @param norms a norm for each column
+   * @param wanted how many elements of a row are pruned
+   */
   public LowestOfRow(DType dtype, int columns, float[] norms, int wanted) {
     this.dtype = dtype;
     this.columns = columns;
@@ -88,13 +93,15 @@ final class LowestOfRow extends RowPruner {
     return lowest.threshold() << Short.SIZE;
   }
 
-  /** Returns how many elements of the last row have it. */
+  /**
+   * Returns how many elements of the last row have this upper half.
+   */
   int sharing() {
     return lowest.atThreshold();
   }
 
   /**
-   * Returns whether very many elements of the last row have the very same score as its threshold.
+   * Returns whether very many elements of the last row have exactly its threshold as their score.
    */
   boolean isTied() {
     return manyShare && tied.atThreshold() > RowMaskWriter.MOST_LISTED;
@@ -105,12 +112,14 @@ final class LowestOfRow extends RowPruner {
     return tied.threshold();
   }
 
-  /** Returns how many of those at the threshold go. */
+  /**
+   * Returns how many of the elements with the threshold's upper half are pruned.
+   */
   private int left() {
     return wanted - lowest.below();
   }
 
-  /** Takes out the lowest of the listed elements, of equal ones the lowest columns. */
+  /** Prunes the lowest of the listed elements; among equal ones, those in the lowest columns. */
   private void clearLowest(MemorySegment memory, long at, long[] kept) {
     for (int i = 0; i < listed; i++) {
       int column = bits.listed()[i];

@@ -28,16 +28,26 @@ final class RowPanel {
         && NativeMemory.is(matrix.data());
   }
 
-  /** Visits a row: its memory, where it starts there, and its number in the matrix. */
+  /**
+   * Work on a row.
+   */
   interface Visitor {
+    /**
+     * Works on a row, and may change it.
+     *
+     * @param memory where the row is
+     * @param at where it begins there, in bytes
+     * @param row its number in the matrix
+     */
     void visit(MemorySegment memory, long at, int row);
   }
 
   /**
-   * Goes through the rows of a matrix in memory of its own, and writes each to another matrix once
-   * it was visited.
+   * Copies the rows of a matrix to memory of its own, visits each in order, and writes it to another matrix afterwards.
    *
-   * @param destination null for none
+   * @param source of any strides, in any memory
+   * @param destination of the same shape and type, may be {@code source}; null for none
+   * @param visitor may rely on padding behind the row, whose content is undefined
    */
   static void forEachRow(WeightMatrix source, WeightMatrix destination, Visitor visitor) {
     boolean dense = source.hasDenseRows() && (destination == null || destination.hasDenseRows());

@@ -10,26 +10,23 @@ import java.util.Arrays;
 import java.util.function.ObjIntConsumer;
 
 /**
- * Prunes rows whose thresholds are near those of the rows before. {@link ColumnThresholds} of a
- * score somewhat lower count how many elements are below it, and from there the threshold can't be
- * far: what is below is cleared, and the few elements in a window above are told apart by whole
- * scores. The windows' ends are multiples of a step, so that rows share tables.
+ * Prunes rows whose thresholds are near those of the rows before. The {@link ColumnThresholds} of a somewhat lower score count how many elements are below it; the row's threshold can't be far from there. The elements below are cleared, and the few in a window above are compared by whole scores. The windows' ends are multiples of a step, so that rows share tables.
  */
 final class WindowedRowPruner {
-  /** A step holds about one of so many of a row's elements. */
+  /** A step is as wide as to hold about one of so many of a row's elements. */
   private static final int STEPS = 256;
 
   private static final int LEAST_IN_STEP = 20;
 
-  /** Steps are powers of two; these are their logarithms. */
+  /** The binary logarithm of the smallest step; {@code MOST_STEP} is that of the largest. */
   private static final int LEAST_STEP = 8;
 
   private static final int MOST_STEP = 22;
 
-  /** Counting again from nearer by takes about as long as telling apart so many elements. */
+  /** To count again from a nearer score takes about as long as comparing so many elements. */
   private static final int NEAR = 64;
 
-  /** What takes time, in columns that are counted; {@link LowestOfRow} takes eight a column. */
+  /** Costs are in the time in which one column is counted: to clear a column, to make its threshold, and to compare an element. {@link LowestOfRow} takes eight a column. */
   private static final int CLEAR_COST = 3;
 
   private static final int TABLE_COST = 85;
@@ -51,6 +48,14 @@ final class WindowedRowPruner {
   private boolean finite;
   private long cost;
 
+  /**
+   * Prepares rows.
+   *
+   * @param thresholds writes the columns' thresholds of a score
+   * @param passes counts and clears elements by thresholds
+   * @param few compares elements by whole scores
+   * @param wanted how many elements of a row are pruned
+   */
   WindowedRowPruner(
       ObjIntConsumer<short[]> thresholds,
       ThresholdPasses passes,
@@ -66,20 +71,27 @@ final class WindowedRowPruner {
   }
 
   /**
-   * Learns from a row that was pruned otherwise.
+   * Learns from a row that was pruned by scores.
    *
+   * @param threshold its threshold, as a score's bits
    * @param sharing how many of its elements share the threshold's upper half
    */
   void start(int threshold, int sharing) {
     trend.start(threshold, sharing);
   }
 
-  /** Forgets columns' thresholds, as rows have other scales. */
+  /**
+   * Forgets the columns' thresholds, since rows have other scales now.
+   */
   void forget() {
     tables.forget();
   }
 
-  /** Prunes a row, after the start. */
+  /**
+   * Prunes a row, after {@link #start}.
+   *
+   * @param kept receives a bit for each column, 1 if it is kept
+   */
   Outcome prune(MemorySegment memory, long at, long[] kept) {
     cost = 0;
     chooseStep();
@@ -114,14 +126,13 @@ final class WindowedRowPruner {
     return Outcome.LEFT;
   }
 
-  /** Returns what the last row took, in columns that are counted. */
+  /** Returns the time of the last row, in the time in which one column is counted. */
   long cost() {
     return cost + (long) TABLE_COST * columns * tables.takeMade();
   }
 
   /**
-   * Finds a score that at most as many elements are below as are wanted, but hardly fewer; returns
-   * whether it did.
+   * Finds a score below which there are at most as many elements as are wanted, but hardly fewer.
    */
   private boolean findLow(MemorySegment memory, long at, long[] kept) {
     int next = down(trend.low());
@@ -150,21 +161,27 @@ final class WindowedRowPruner {
   }
 
   /**
-   * Where so many elements are expected there may well be so many more or fewer: 2.2 deviations.
+   * Returns how many more or fewer elements there may well be than are expected: 2.2 standard deviations, and three.
    */
   private static double spare(int expected) {
     return 2.2 * Math.sqrt(expected) + 3;
   }
 
+  /**
+   * Rounds a score down to a step.
+   */
   private int down(double score) {
     return (int) Math.clamp(score, 1 << step, Scores.INFINITY) & -(1 << step);
   }
 
+  /**
+   * Rounds a score up to a step.
+   */
   private int up(double score) {
     return (int) Math.min(score + (1 << step), Scores.INFINITY) & -(1 << step);
   }
 
-  /** Keeps a step as long as it is about right, since another one needs other tables. */
+  /** Changes the step only if it is far from right, since another one needs other tables. */
   private void chooseStep() {
     int right = Math.clamp(Math.getExponent(inStep / trend.density()), LEAST_STEP, MOST_STEP);
     if (step < right - 1 || step > right + 1) {
@@ -173,11 +190,10 @@ final class WindowedRowPruner {
   }
 
   /**
-   * Where the thresholds of a matrix's rows were, in bits of scores: about their mean, how far they
-   * are from it, and how many elements there are to a bit around it.
+   * The thresholds of a matrix's last rows, as bits of scores: their mean, their mean distance from it, and how many elements there are to a bit around it.
    */
   private static final class ThresholdTrend {
-    /** A share of 1 / 2^n of each row's is taken. */
+    /** Averages move by 1 / 2^n of the distance to each row's value; this is n. */
     private static final int CENTRE_SHARE = 2;
 
     private static final int ERROR_SHARE = 3;
@@ -195,12 +211,12 @@ final class WindowedRowPruner {
       density = Math.max(1, sharing) / (double) (1 << Short.SIZE);
     }
 
-    /** Returns a score that the next row's threshold is not below, three times of four. */
+    /** Returns a score that is below the next row's threshold three times out of four. */
     long low() {
       return centre - error + (error >> 2);
     }
 
-    /** Returns how many elements there are to a bit. */
+    /** Returns how many elements there are to a bit around the mean. */
     double density() {
       return density;
     }
@@ -218,8 +234,7 @@ final class WindowedRowPruner {
   }
 
   /**
-   * The {@link ColumnThresholds} of scores that were asked for before, as those of neighbouring
-   * rows are mostly the same. A score has one place, shared with those a number of steps away.
+   * The {@link ColumnThresholds} of scores that were asked for before, as neighbouring rows mostly ask for the same. Each score has one place, which it shares with scores a certain number of steps away.
    */
   private static final class ThresholdTables {
     private static final int MOST_BYTES = 1 << 20;
@@ -264,12 +279,14 @@ final class WindowedRowPruner {
       return thresholds[place];
     }
 
-    /** Returns how many steps two scores may be apart to have different places. */
+    /**
+     * Returns by how many steps at most two scores may differ without sharing a place.
+     */
     int steps() {
       return thresholds.length - 1;
     }
 
-    /** Returns how many were made since this was asked last. */
+    /** Returns how many tables were made since the last call. */
     int takeMade() {
       int count = made;
       made = 0;

@@ -58,7 +58,7 @@ final class Cublas {
     }
   }
 
-  /** What is found once a library is there, so that a failure is told of once. */
+  /** The result of the search, which is done once, so that a failure is logged once. */
   private static final class Loaded {
     static final Optional<Cublas> LIBRARY = find(SharedLibrary::find);
   }
@@ -70,12 +70,16 @@ final class Cublas {
         : Optional.empty();
   }
 
-  /** Returns its name and version, or nothing if it can't be used. */
+  /**
+   * Returns the library's name and version, or nothing if it can't be used.
+   */
   static Optional<String> label() {
     return library().map(cublas -> "cuBLAS " + cublas.version);
   }
 
-  /** Returns a text that says what multiplies matrices here. */
+  /**
+   * Returns what multiplies matrices here, for people.
+   */
   public static String linear() {
     return label().orElse("own GEMM");
   }
@@ -84,6 +88,7 @@ final class Cublas {
    * Looks for cuBLAS.
    *
    * @param libraries loads a library by its file name, if it is there
+   * @return the first version that works
    */
   static Optional<Cublas> find(Function<String, Optional<SymbolLookup>> libraries) {
     return VERSIONS.stream()

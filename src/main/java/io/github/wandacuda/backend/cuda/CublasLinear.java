@@ -38,7 +38,8 @@ final class CublasLinear implements AutoCloseable {
   /**
    * Prepares cuBLAS for a queue.
    *
-   * @return empty if cuBLAS is missing or doesn't work on this device
+   * @param queue on which all products are queued
+   * @return the caller's to close before the queue; empty if cuBLAS is missing or doesn't work on this device
    */
   public static Optional<CublasLinear> open(CudaQueue queue) {
     return Cublas.library().flatMap(cublas -> open(queue, cublas));
@@ -69,10 +70,12 @@ final class CublasLinear implements AutoCloseable {
   }
 
   /**
-   * Queues {@code out[t, o] = sum over c of x[t, c] w[o, c]}. A row-major matrix is cuBLAS's
-   * transposed one, so this is {@code out^T = w x^T} there.
+   * Queues {@code out[t, o] = sum over c of x[t, c] w[o, c]}. A row-major matrix is a transposed matrix to cuBLAS, so this is {@code out^T = w x^T} there.
    *
-   * @param accumulate whether the product is added to {@code out} instead
+   * @param x [tokens, columns]
+   * @param w [features, columns], of the type of {@code x}
+   * @param accumulate whether the product is added to {@code out} instead of replacing it
+   * @param out float32 [tokens, features]
    */
   public void multiply(DeviceRows x, DeviceRows w, boolean accumulate, DeviceRows out) {
     if (x.dtype() != w.dtype() || out.dtype() != DType.F32) {

@@ -6,7 +6,13 @@ import java.lang.foreign.MemorySegment;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 
-/** A piece of a device's memory. */
+/**
+ * A piece of a device's memory.
+ *
+ * @param memory frees it
+ * @param start its address
+ * @param bytes its size
+ */
 record CudaBuffer(CudaMemory memory, DeviceAddress start, long bytes) implements DeviceBuffer {
   /**
    * Returns the buffer of an address.
@@ -20,13 +26,19 @@ record CudaBuffer(CudaMemory memory, DeviceAddress start, long bytes) implements
     throw new IllegalArgumentException("memory of another backend");
   }
 
+  /**
+   * Returns an address as JCuda takes it.
+   *
+   * @throws IllegalArgumentException if it is in memory of another backend
+   */
   public static CUdeviceptr pointer(DevicePointer place) {
     return of(place).start.withByteOffset(place.offset());
   }
 
   /**
-   * Returns the start of native memory of any size as JCuda takes it, whose own pointers cover at
-   * most 2 GiB. The caller must not free the memory meanwhile.
+   * Returns the start of native memory of any size as JCuda takes it, whose own pointers cover at most 2 GiB. The caller must not free the memory while the driver uses it.
+   *
+   * @throws IllegalArgumentException if the memory is a Java array
    */
   static Pointer pointer(MemorySegment memory) {
     if (!memory.isNative()) {
@@ -35,10 +47,18 @@ record CudaBuffer(CudaMemory memory, DeviceAddress start, long bytes) implements
     return new HostPointer(memory.address());
   }
 
+  /**
+   * Returns an address as a number.
+   *
+   * @throws IllegalArgumentException if it is in memory of another backend
+   */
   public static long address(DevicePointer place) {
     return of(place).address() + place.offset();
   }
 
+  /**
+   * Returns the address of the first byte, as a number.
+   */
   public long address() {
     return start.value();
   }

@@ -10,7 +10,9 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
-/** A device's primary context, which any thread may make current for its next calls. */
+/**
+ * A device's primary context. Any thread may make it current for its next calls of the driver.
+ */
 final class CudaContext {
   /**
    * After one of these, every call in the context fails with the same code until it is destroyed;
@@ -44,12 +46,14 @@ final class CudaContext {
   CudaContext(CUdevice device, String name) {
     this.device = device;
     this.name = name;
-    // A thread that waits yields its processor; where the context is in use already it stays as is.
+    // A waiting thread yields its processor. A context that is in use already keeps its flags.
     int unused = JCudaDriver.cuDevicePrimaryCtxSetFlags(device, CUctx_flags.CU_CTX_SCHED_YIELD);
     retain(context);
   }
 
-  /** Returns whether another process has a device for itself, which only the attempt shows. */
+  /**
+   * Returns whether another process has a device for itself. The driver has no query for it, so the device is tried.
+   */
   static boolean isTaken(CUdevice device) {
     int result = JCudaDriver.cuDevicePrimaryCtxRetain(new CUcontext(), device);
     if (result == CUresult.CUDA_SUCCESS) {
@@ -65,10 +69,16 @@ final class CudaContext {
     }
   }
 
+  /**
+   * Returns the driver's {@code CUcontext} as a number.
+   */
   public long handle() {
     return context.value();
   }
 
+  /**
+   * Returns the device's name in messages.
+   */
   public String name() {
     return name;
   }
@@ -82,13 +92,17 @@ final class CudaContext {
     check(JCudaDriver.cuDevicePrimaryCtxRetain(handle, device), "cuDevicePrimaryCtxRetain");
   }
 
-  /** Makes the context current for the calling thread's next calls. */
+  /**
+   * Makes the context current for the calling thread's next calls.
+   *
+   * @throws BackendUnavailableException if the device is lost
+   */
   public void enter() {
     check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
   }
 
   /**
-   * Does what {@link #enter} does, but returns false if it fails; for code that frees resources.
+   * Makes the context current as {@link #enter} does, but returns false if it fails; for code that frees resources.
    */
   public boolean tryEnter() {
     return JCudaDriver.cuCtxSetCurrent(context) == CUresult.CUDA_SUCCESS;
@@ -99,11 +113,26 @@ final class CudaContext {
     int unused = JCudaDriver.cuDevicePrimaryCtxRelease(device);
   }
 
+  /**
+   * Checks that a call succeeded.
+   *
+   * @param result a {@code CUresult}
+   * @param what the call, for the message
+   * @throws DeviceMemoryException if memory ran out
+   * @throws BackendUnavailableException for every other failure
+   */
   public void check(int result, String what) {
     check(result, name, what);
   }
 
-  /** Throws unless a call succeeded; {@code what} is only evaluated if it failed. */
+  /**
+   * Checks that a call succeeded.
+   *
+   * @param result a {@code CUresult}
+   * @param what the call, for the message; evaluated only if the call failed
+   * @throws DeviceMemoryException if memory ran out
+   * @throws BackendUnavailableException for every other failure
+   */
   public void check(int result, Supplier<String> what) {
     if (result != CUresult.CUDA_SUCCESS) {
       check(result, name, what.get());

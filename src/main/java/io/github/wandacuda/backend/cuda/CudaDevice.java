@@ -35,14 +35,21 @@ final class CudaDevice implements GpuDevice {
     this.modules = new CudaModules(context, info.capability());
   }
 
+  /**
+   * Opens a device.
+   *
+   * @param index its number in the driver's order
+   * @param precision of linear layers on tensor cores
+   * @throws BackendUnavailableException if there is no driver or the device can't be used
+   */
   public static CudaDevice open(int index, Precision precision) {
     return open(index, precision, Integer.MAX_VALUE);
   }
 
   /**
-   * Opens a device as {@link #open(int, Precision)} does.
+   * Opens a device as {@link #open(int, Precision)} does, as if it had fewer multiprocessors, so that tests see blocks that take several rows.
    *
-   * @param multiprocessors the most that grids are made for, so that blocks have more to do
+   * @param multiprocessors the most that grids are made for
    */
   static CudaDevice open(int index, Precision precision, int multiprocessors) {
     CudaLibrary.require();
@@ -79,6 +86,9 @@ final class CudaDevice implements GpuDevice {
     return info;
   }
 
+  /**
+   * Returns the context in which all of the device's memory and kernels are.
+   */
   public CudaContext context() {
     return context;
   }
@@ -87,6 +97,7 @@ final class CudaDevice implements GpuDevice {
    * Returns a kernel, which is loaded at the first call.
    *
    * @param file its file's name under {@code kernels}, without the ending
+   * @param name the kernel's name in the file
    */
   public CudaFunction function(String file, String name) {
     return modules.function(file, name);
@@ -109,7 +120,9 @@ final class CudaDevice implements GpuDevice {
     return queue;
   }
 
-  /** All that is in the primary context is reached from it. */
+  /**
+   * Returns this device, which reaches all memory in its primary context; {@link #view} refuses other memory.
+   */
   @Override
   public CudaDevice reaching(DeviceMatrix matrix) {
     return this;
@@ -146,6 +159,9 @@ final class CudaDevice implements GpuDevice {
         allocation.at(offset), matrix.dtype(), matrix.rows(), matrix.columns(), matrix.rowStride());
   }
 
+  /**
+   * Takes note that a queue was closed.
+   */
   void forget(CudaQueue queue) {
     queues.remove(queue);
   }
@@ -163,8 +179,7 @@ final class CudaDevice implements GpuDevice {
   }
 
   /**
-   * What the driver knows of an address. Where it knows nothing all is 0; memory of pools and of
-   * reserved address ranges belongs to no context.
+   * What the driver knows of an address. All is 0 if the driver doesn't know it; memory of pools and of reserved address ranges belongs to no context.
    *
    * @param memoryType a {@code CUmemorytype}
    * @param context the {@code CUcontext} that allocated it, or 0

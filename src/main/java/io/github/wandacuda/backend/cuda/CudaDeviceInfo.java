@@ -11,10 +11,14 @@ import jcuda.driver.JCudaDriver;
 /**
  * What the driver says about a device, which needn't be open.
  *
+ * @param index its number in the driver's order
+ * @param handle the driver's
  * @param capability the compute capability times 10
+ * @param multiprocessors the number that grids are made for
  * @param sharedBytesPerBlock the most bytes of shared memory that a block may have
  * @param maximumPitch the most bytes from a row to the next in a two-dimensional copy
  * @param computeMode the driver's compute mode, which says who may use it
+ * @param totalBytes of device memory
  */
 record CudaDeviceInfo(
     int index,
@@ -30,8 +34,9 @@ record CudaDeviceInfo(
   private static final double GIB = 1L << 30;
 
   /**
-   * Queries the driver, which must be loaded, and says that there are no more multiprocessors than
-   * {@code most}.
+   * Queries the driver, which must be loaded.
+   *
+   * @param most the most multiprocessors that the result has, whatever the device has
    */
   static CudaDeviceInfo of(int index, int most) {
     String device = CudaDevice.NAME + " device " + index;

@@ -7,8 +7,7 @@ import jcuda.driver.CUfunction_attribute;
 import jcuda.driver.JCudaDriver;
 
 /**
- * A kernel that is loaded on a device. A block of it may have 48 KiB of shared memory, of its own
- * variables and what a launch adds together, and as much as the device has once that was asked for.
+ * A kernel that is loaded on a device. A block of it may have 48 KiB of shared memory, static and dynamic together, and as much as the device has once {@link #allowShared} asked for that.
  */
 final class CudaFunction {
   private static final int USUAL_SHARED_BYTES = 48 << 10;
@@ -32,7 +31,7 @@ final class CudaFunction {
     dynamicBytes = USUAL_SHARED_BYTES - staticBytes;
   }
 
-  /** Returns the name of a kernel that exists for each element type. */
+  /** Returns the name of a kernel's variant for an element type. */
   static String name(String kernel, DType dtype) {
     return kernel + "_" + dtype.name().toLowerCase(Locale.ROOT);
   }
@@ -54,6 +53,7 @@ final class CudaFunction {
    * Allows launches with that much dynamic shared memory, which the driver is asked for only if it
    * is more than what was allowed so far.
    *
+   * @param bytes of dynamic shared memory of a block
    * @throws io.github.wandacuda.error.BackendUnavailableException if it is more than the device has
    *     beside the kernel's own variables
    */

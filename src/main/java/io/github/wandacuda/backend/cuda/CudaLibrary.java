@@ -23,7 +23,7 @@ final class CudaLibrary {
 
   private CudaLibrary() {}
 
-  /** The result of loading, which is kept, also if the library is missing. */
+  /** The result of loading, which is tried once, even if the library is missing. */
   private static final class Loaded {
     static final Optional<SymbolLookup> LIBRARY = SharedLibrary.find(DRIVER);
     static final Optional<String> PROBLEM =
@@ -35,6 +35,11 @@ final class CudaLibrary {
     return Loaded.PROBLEM.or(() -> versionProblem(version())).or(CudaLibrary::initProblem);
   }
 
+  /**
+   * Checks that the driver and JCuda are loaded.
+   *
+   * @throws BackendUnavailableException if they aren't
+   */
   static void require() {
     problem()
         .ifPresent(
@@ -43,7 +48,11 @@ final class CudaLibrary {
             });
   }
 
-  /** Returns a function of the driver's own, for the few that JCuda restricts. */
+  /**
+   * Returns one of the driver's functions, for the few that JCuda restricts.
+   *
+   * @param name its name in the driver's library, which must be loaded
+   */
   static SharedLibrary.Function function(String name) {
     SymbolLookup driver =
         Loaded.LIBRARY.orElseThrow(() -> new BackendUnavailableException(NO_DRIVER));

@@ -45,13 +45,15 @@ final class CudaLinear implements AutoCloseable {
   private final Optional<CublasLinear> cublas;
   private final Split activations;
 
-  /** Brings BF16 weights to F16. */
+  /** Converts BF16 weights to F16. */
   private final Split weights;
 
   /**
    * Creates the launcher of a queue.
    *
+   * @param queue where all kernels are queued
    * @param cublas multiplies matrices if it is present; closed with this
+   * @param precision whether activations are split into two halves or rounded to one
    */
   CudaLinear(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
     this.queue = queue;
@@ -185,9 +187,7 @@ final class CudaLinear implements AutoCloseable {
   }
 
   /**
-   * Splits float32 activations into the sum of two F16 halves, which tensor cores multiply, or
-   * rounds them to one, and brings BF16 weights to F16: {@code kernels/forward/linear_split.cu}.
-   * The memory for them is kept from one call to the next.
+   * Splits float32 activations into the sum of two F16 halves, which tensor cores multiply, or rounds them to one half; and converts BF16 weights to F16: {@code kernels/forward/linear_split.cu}. The memory of the halves is kept from one call to the next.
    */
   private final class Split implements AutoCloseable {
     private static final String FILE = "linear_split";
@@ -195,7 +195,7 @@ final class CudaLinear implements AutoCloseable {
     /** Columns of a slice of {@code linear_tensor.cu}. */
     private static final int SLICE = 32;
 
-    /** The most memory for halves; more rows are split in parts. */
+    /** The most memory for halves; a matrix with more rows is split part by part. */
     private static final long MOST_BYTES = 256L << 20;
 
     /** With fewer rows in a part, tensor cores would wait for the other matrix. */
@@ -204,10 +204,10 @@ final class CudaLinear implements AutoCloseable {
     private final GrowingBuffer halves = new GrowingBuffer(device, queue);
     private final GrowingBuffer inverses = new GrowingBuffer(device, queue);
 
-    /** How many halves there are of each number. */
+    /** 2 if numbers are split into halves, 1 if they are rounded. */
     private final int parts;
 
-    /** Halved whenever the device lacks memory. */
+    /** The most memory for halves, which is halved whenever the device lacks it. */
     private long mostBytes = MOST_BYTES;
 
     /**
@@ -220,20 +220,28 @@ final class CudaLinear implements AutoCloseable {
     }
 
     /**
-     * Rows in F16.
+     * Rows in F16. They last until the next part is split.
      *
+     * @param first the first row's number in the matrix
      * @param high upper halves
-     * @param low lower halves, in the same rows of memory, or null where there is one part
-     * @param inverses float32 [rows], the factor of each row's products, or null where all are 1
+     * @param low lower halves, behind the upper ones in the same rows of memory; null if there is one part
+     * @param inverses float32 [rows], the factor of each row's products; null if all are 1
      */
     record Part(int first, DeviceRows high, DeviceRows low, DevicePointer inverses) {
-      /** Returns the columns of a half with its padding, which is zero. */
+      /**
+       * Returns the columns of a half with its padding, which is zero.
+       */
       int padded() {
         return Math.toIntExact(low == null ? high.stride() : high.stride() / 2);
       }
     }
 
-    /** Splits a matrix and queues work on it, part by part; one in F16 stays as it is. */
+    /**
+     * Splits a matrix and queues work on it, part by part. A matrix in F16 is one part and stays as it is.
+     *
+     * @param work called in the rows' order
+     * @throws DeviceMemoryException if the device lacks memory for {@link #FEWEST_ROWS} rows
+     */
     void forEachPart(DeviceRows matrix, Consumer<Part> work) {
       if (matrix.dtype() == DType.F16) {
         work.accept(new Part(0, matrix, null, null));
@@ -247,7 +255,12 @@ final class CudaLinear implements AutoCloseable {
       }
     }
 
-    /** Allocates memory for as many rows as fit, and returns their number. */
+    /**
+     * Allocates memory for halves of as many rows as fit.
+     *
+     * @param rowBytes bytes of a row's halves
+     * @return how many rows fit
+     */
     private int reserve(int rows, long rowBytes) {
       while (true) {
         long most = Math.max(FEWEST_ROWS, mostBytes / Math.max(1, rowBytes));

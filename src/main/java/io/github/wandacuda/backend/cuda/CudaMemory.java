@@ -12,7 +12,9 @@ import java.util.Set;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
-/** The memory of a device. Each allocation is freed exactly once. */
+/**
+ * The memory of a device. Each allocation is freed exactly once: when its buffer is closed, or with this.
+ */
 final class CudaMemory implements GpuDevice.Memory, AutoCloseable {
   private final CudaContext context;
   private final Set<CudaBuffer> live = new HashSet<>();
@@ -54,11 +56,11 @@ final class CudaMemory implements GpuDevice.Memory, AutoCloseable {
   }
 
   /**
-   * Allocates host memory that is pinned for every device and keeps its context alive, so that it
-   * may outlive its device. The driver is called without JCuda, which wraps such memory in a direct
-   * buffer of at most 2 GiB.
+   * Allocates host memory that is pinned for every device. It keeps its context alive, so that it may outlive its device. The driver is called without JCuda, which wraps such memory in a direct buffer of at most 2 GiB.
    *
+   * @param bytes 1 or more
    * @param arena frees the memory when it is closed
+   * @throws DeviceMemoryException if no more memory can be pinned
    */
   @Override
   public MemorySegment pinned(long bytes, Arena arena) {
@@ -102,12 +104,18 @@ final class CudaMemory implements GpuDevice.Memory, AutoCloseable {
     }
   }
 
-  /** Returns memory that its caller allocated and frees. */
+  /**
+   * Returns memory that a caller allocated. Closing the buffer frees nothing.
+   *
+   * @param address of the first byte, as the driver gives it
+   */
   public CudaBuffer view(long address, long bytes) {
     return new CudaBuffer(this, new CudaBuffer.DeviceAddress(address), bytes);
   }
 
-  /** Frees a buffer, unless it is freed already. On a lost device nothing is done. */
+  /**
+   * Frees a buffer that was allocated here, unless it is freed already. If the device is lost, nothing is done.
+   */
   public synchronized void free(CudaBuffer buffer) {
     if (live.remove(buffer) && context.tryEnter()) {
       int unused = JCudaDriver.cuMemFree(buffer.start());

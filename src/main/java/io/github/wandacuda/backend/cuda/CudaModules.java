@@ -38,6 +38,13 @@ final class CudaModules implements AutoCloseable {
     this.capability = capability;
   }
 
+  /**
+   * Returns a kernel, which is loaded at the first call.
+   *
+   * @param file its file's name, without the ending
+   * @param name the kernel's name in the file
+   * @throws io.github.wandacuda.error.BackendUnavailableException if the driver can't load the file
+   */
   public synchronized CudaFunction function(String file, String name) {
     return functions.computeIfAbsent(file + '/' + name, key -> find(file, name));
   }
@@ -83,7 +90,12 @@ final class CudaModules implements AutoCloseable {
         .orElse("");
   }
 
-  /** Returns the names of PTX files that fit the device, the best first. */
+  /**
+   * Returns the names of PTX files that a device can run, the best one first.
+   *
+   * @param file a kernel file's name, without the ending
+   * @param capability the device's compute capability times 10
+   */
   static Stream<String> resources(String file, int capability) {
     return IntStream.of(TENSOR_BF16, LOWEST)
         .filter(built -> built <= capability)

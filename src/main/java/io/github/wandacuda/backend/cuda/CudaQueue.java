@@ -46,6 +46,9 @@ final class CudaQueue implements DeviceQueue {
     return device;
   }
 
+  /**
+   * Returns the driver's {@code CUstream} as a number.
+   */
   long streamHandle() {
     return stream.handle();
   }
@@ -129,7 +132,7 @@ final class CudaQueue implements DeviceQueue {
       context.check(result, "cuEventRecord");
       context.check(JCudaDriver.cuStreamWaitEvent(stream, event, 0), "cuStreamWaitEvent");
     } finally {
-      // What waits for it goes on waiting.
+      // Work that waits for the event goes on waiting for it after it is destroyed.
       int unused = JCudaDriver.cuEventDestroy(event);
     }
   }
@@ -154,6 +157,8 @@ final class CudaQueue implements DeviceQueue {
   /**
    * Queues a kernel.
    *
+   * @param grid how many blocks
+   * @param threads of each block
    * @param sharedBytes bytes of dynamic shared memory of a block, which the function is asked to
    *     allow
    * @param values the arguments, see {@link LaunchArguments#write}
@@ -227,7 +232,7 @@ final class CudaQueue implements DeviceQueue {
 
   /** A place in a stream that another stream waits for. */
   private static final class CudaEvent extends CUevent {
-    /** JCuda's streams can't be made from a handle. */
+    /** The driver's function, called directly since JCuda can't make a stream from a caller's handle. */
     static final SharedLibrary.Function RECORD = CudaLibrary.function("cuEventRecord");
 
     long handle() {
@@ -247,6 +252,11 @@ final class CudaQueue implements DeviceQueue {
     private final MemorySegment values;
     private final Pointer table;
 
+    /**
+     * Allocates the table and the values.
+     *
+     * @param arena owns their memory
+     */
     public LaunchArguments(Arena arena) {
       values = arena.allocate(ValueLayout.JAVA_LONG, MOST);
       MemorySegment addresses = arena.allocate(ValueLayout.JAVA_LONG, MOST);
@@ -259,8 +269,8 @@ final class CudaQueue implements DeviceQueue {
     /**
      * Writes arguments.
      *
-     * @param arguments a {@link DevicePointer} or null for a pointer, an {@link Integer}, a {@link
-     *     Long} or a {@link Float}
+     * @param arguments in the kernel's order: a {@link DevicePointer} or null for a pointer, an {@link Integer}, a {@link Long} or a {@link Float}; at most {@link #MOST}
+     * @return the table, valid until the next call
      */
     public Pointer write(Object... arguments) {
       if (arguments.length > MOST) {

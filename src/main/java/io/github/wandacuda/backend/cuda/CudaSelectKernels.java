@@ -12,7 +12,7 @@ record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
 
   private static final int WARP = 32;
 
-  /** Columns of the largest group that the lanes of a warp hold. */
+  /** The largest group that a warp holds, a column in each lane. */
   private static final int LARGEST_SMALL = 32;
 
   /** Threads of a block that counts magnitudes' upper bits. */
@@ -42,7 +42,9 @@ record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
             : of.with(source.rows(), count, choice.bins()));
   }
 
-  /** There is a kernel for each range of sizes. */
+  /**
+   * Chooses among kernels for groups of 4 or 8, of up to 32, and of more columns.
+   */
   @Override
   public void selectGroups(Operands of, int pruned, int size) {
     if (size == 4 || size == 8) {

@@ -7,7 +7,9 @@ import java.util.function.IntSupplier;
  * The choice of the kernel that prunes the lowest scores of whole rows. A row is held in registers
  * if it fits, else in shared memory, else it is read from device memory in several passes.
  *
+ * @param file the kernel's file, without the ending
  * @param kernel its name, without the type
+ * @param threads threads of a block
  * @param blocks blocks that run on a multiprocessor at a time, between which the rows are divided
  *     since a row's threshold is guessed from that of the row before; 0 for a block for each row
  * @param bins bins of the histogram of the search
@@ -81,10 +83,16 @@ record CudaSelectRows(
     return Math.min(MOST_BINS, Integer.highestOneBit(threads) * BINS_PER_THREAD);
   }
 
+  /**
+   * Returns the shared memory of a histogram, in bytes.
+   */
   static int bytes(int bins) {
     return bins * Integer.BYTES;
   }
 
+  /**
+   * Returns the dynamic shared memory of a block, in bytes.
+   */
   int sharedBytes() {
     return Math.toIntExact(bytes(bins) + stagedBytes);
   }

@@ -19,17 +19,26 @@ record Grid(int x, int y, int z) {
   }
 
   /**
-   * Returns the threads of a block that works on one row, of which each thread takes four elements
-   * at a time.
+   * Returns the threads of a block that works on one row, each on four elements at a time: a multiple of a warp.
+   *
+   * @param most the most threads, a multiple of a warp
    */
   static int rowThreads(int columns, int most) {
     return Math.clamp(Math.ceilDiv(columns, VECTOR * WARP) * (long) WARP, WARP, most);
   }
 
+  /**
+   * Returns blocks in the first dimension.
+   *
+   * @throws ArithmeticException if there are more than 2^31 - 1
+   */
   static Grid of(long count) {
     return new Grid(Math.toIntExact(count), 1, 1);
   }
 
+  /**
+   * Returns how many tiles cover a matrix.
+   */
   static long tiles(int rows, int tileRows, int columns, int tileColumns) {
     return (long) Math.ceilDiv(rows, tileRows) * Math.ceilDiv(columns, tileColumns);
   }

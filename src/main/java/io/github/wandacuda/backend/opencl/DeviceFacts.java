@@ -11,10 +11,19 @@ import org.jocl.cl_platform_id;
 /**
  * What a device says about itself.
  *
+ * @param name the device's name
+ * @param platform the driver's name
  * @param version {@code OpenCL <major>.<minor>} and more
+ * @param gpu whether it is a GPU, so that {@code auto} may take it
  * @param available whether the driver says that it is available
+ * @param compiler whether the driver compiles sources
+ * @param addressBits 32 or 64
  * @param floatConfig bits of {@code cl_device_fp_config} for float32
  * @param doubles whether kernels may compute in float64, which then rounds as IEEE 754 says
+ * @param workGroupSize the most work-items of a group
+ * @param localBytes local memory of a group
+ * @param globalBytes the device's memory
+ * @param largestBuffer the most bytes of one allocation
  * @param computeUnits its compute units, each of which runs one or more groups at a time
  */
 record DeviceFacts(
@@ -42,6 +51,11 @@ record DeviceFacts(
   private static final Pattern VERSION = Pattern.compile("OpenCL (\\d+)\\.(\\d+).*");
   private static final int BITS = 64;
 
+  /**
+   * Asks a driver about a device.
+   *
+   * @throws io.github.wandacuda.error.BackendUnavailableException if the driver fails
+   */
   static DeviceFacts of(cl_platform_id platform, cl_device_id device) {
     return new DeviceFacts(
         OpenClInfo.text(device, CL.CL_DEVICE_NAME),
@@ -111,6 +125,9 @@ record DeviceFacts(
     return Optional.empty();
   }
 
+  /**
+   * Returns the facts in which people are interested, on one line.
+   */
   public String summary() {
     return String.format(
         Locale.ROOT,

@@ -8,9 +8,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The sources of the kernels. */
+/**
+ * Where the kernels' sources are read from.
+ */
 interface KernelSources {
-  /** Returns the text of a file under {@code kernels}. */
+  /**
+   * Returns the text of a file under {@code kernels}.
+   *
+   * @param file its name, such as {@code select_rows.cl}
+   */
   String read(String file);
 
   /** Returns the sources in the jar. */
@@ -28,8 +34,9 @@ interface KernelSources {
   }
 
   /**
-   * Returns a whole program: the file, with every line {@code #include "other.cl"} replaced by that
-   * file, since at run time the compiler has no directory of files to include.
+   * Returns a whole program: a file in which every line {@code #include "other.cl"} is replaced by that file, since at run time the compiler has no directory of files to include.
+   *
+   * @param file its name under {@code kernels}
    */
   default String program(String file) {
     Matcher include =

@@ -10,7 +10,7 @@ package io.github.wandacuda.backend.opencl;
  * @param rows rows of sums, two vectors each, that fit into vector registers; 0 for tiles
  */
 record MatrixVariant(int width, int rows) {
-  /** The variant of GPUs. */
+  /** The variant for GPUs. */
   static final MatrixVariant TILES = new MatrixVariant(0, 0);
 
   private static final int WIDEST = 16;
@@ -25,6 +25,9 @@ record MatrixVariant(int width, int rows) {
   /** Rows whose sums fit into 16 vector registers. */
   private static final int ROWS_OF_OTHERS = 6;
 
+  /**
+   * Returns the variant for a device: tiles for a GPU, else vectors as wide as its registers and local memory allow.
+   */
   static MatrixVariant of(OpenClDevice device) {
     return device.facts().gpu()
         ? TILES

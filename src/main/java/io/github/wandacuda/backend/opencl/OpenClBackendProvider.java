@@ -30,7 +30,8 @@ public final class OpenClBackendProvider implements BackendProvider {
   /**
    * Creates a provider of other kernels.
    *
-   * @param libraries possible names of OpenCL's loader
+   * @param libraries possible names of OpenCL's loader, which are tried in turn
+   * @param sources where kernels are read from
    */
   OpenClBackendProvider(List<String> libraries, KernelSources sources) {
     this.libraries = libraries;

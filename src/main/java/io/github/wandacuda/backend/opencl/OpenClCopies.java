@@ -14,11 +14,12 @@ import org.jocl.cl_command_queue;
 import org.jocl.cl_mem;
 
 /**
- * Copies between host and device memory, and within the device. Calls that are given host memory
- * and don't wait for its use go to the system's loader: through JOCL each would start a thread, or
- * wake one, that waits for the command's end to let go of a buffer, and that outlives the queue by
- * ten seconds; and it would be limited to 2 GiB. Host memory is the caller's until the queue is
- * finished.
+ * Copies between host and device memory, and within the device. Host memory is the caller's until the queue is finished.
+ *
+ * <p>Calls that are given host memory and return before it is used go to the system's loader directly. JOCL would start or wake a thread for each, which waits for the command's end to let go of a buffer and outlives the queue by ten seconds; and it would be limited to 2 GiB.
+ *
+ * @param device names the failures
+ * @param queue where copies are queued
  */
 record OpenClCopies(OpenClDevice device, cl_command_queue queue) {
   private static final SharedLibrary.Function WRITE = function("clEnqueueWriteBuffer");
@@ -144,7 +145,12 @@ record OpenClCopies(OpenClDevice device, cl_command_queue queue) {
     }
   }
 
-  /** Queues the end of a buffer's mapping; returns the call's status. */
+  /**
+   * Queues the end of a buffer's mapping.
+   *
+   * @param mapped the host memory to which the buffer is mapped
+   * @return the call's status
+   */
   static int unmap(cl_command_queue queue, cl_mem buffer, MemorySegment mapped) {
     return UNMAP.call(
         address(queue), address(buffer), mapped, 0, MemorySegment.NULL, MemorySegment.NULL);

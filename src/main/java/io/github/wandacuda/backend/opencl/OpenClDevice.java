@@ -27,7 +27,7 @@ final class OpenClDevice implements GpuDevice {
   private final OpenClMemory memory;
   private final OpenClPrograms programs;
 
-  /** This device over callers' contexts. */
+  /** This device in callers' contexts, opened when a matrix of the context comes for the first time. */
   private final Map<cl_context, OpenClDevice> others = new HashMap<>();
 
   private OpenClDevice(
@@ -42,7 +42,12 @@ final class OpenClDevice implements GpuDevice {
     this.programs = programs;
   }
 
-  /** Opens a device. */
+  /**
+   * Opens a device in a context of its own.
+   *
+   * @param sources where kernels are read from
+   * @throws io.github.wandacuda.error.BackendUnavailableException if the driver fails
+   */
   public static OpenClDevice open(OpenClTarget target, KernelSources sources) {
     cl_context_properties properties = new cl_context_properties();
     properties.addProperty(CL.CL_CONTEXT_PLATFORM, target.platform());
@@ -56,7 +61,9 @@ final class OpenClDevice implements GpuDevice {
         () -> new OpenClDevice(target, context, commandQueue(context, target.device()), programs));
   }
 
-  /** Opens the same device over another context, which lasts until it is closed. */
+  /**
+   * Opens the same device in another context, which stays alive until the result is closed.
+   */
   OpenClDevice over(cl_context other) {
     cl_command_queue queue = commandQueue(other, target.device());
     OpenClStatus.check(CL.clRetainContext(other), "clRetainContext");
@@ -135,8 +142,7 @@ final class OpenClDevice implements GpuDevice {
   }
 
   /**
-   * Memory belongs to the context that it was made in, so this keeps a device over each context of
-   * the program around this library, with kernels that are built for it.
+   * Returns this device in the context of a caller's matrix. Memory belongs to the context that it was made in, so a device is kept for each context of the program around this library, with kernels that are built for it.
    */
   @Override
   public OpenClDevice reaching(DeviceMatrix matrix) {
@@ -175,7 +181,12 @@ final class OpenClDevice implements GpuDevice {
         matrix.rowStride());
   }
 
-  /** Lets {@code own} wait for what is queued on a caller's queue so far, which is set off. */
+  /**
+   * Makes a queue wait for what is queued on a caller's queue so far, which is flushed.
+   *
+   * @param callerQueue a {@code cl_command_queue} as a number
+   * @param own the queue that waits
+   */
   void startAfter(long callerQueue, cl_command_queue own) {
     cl_command_queue queue = callersQueue(callerQueue);
     if (!contextOf(queue).equals(context)) {
@@ -185,7 +196,11 @@ final class OpenClDevice implements GpuDevice {
     startAfter(queue, own);
   }
 
-  /** Lets {@code own} wait for what is queued on a queue so far, which is set off. */
+  /**
+   * Makes a queue wait for what is queued on another so far, which is flushed.
+   *
+   * @param own the queue that waits
+   */
   void startAfter(cl_command_queue queue, cl_command_queue own) {
     cl_event[] done = {new cl_event()};
     check(CL.clEnqueueMarkerWithWaitList(queue, 0, null, done[0]), "clEnqueueMarkerWithWaitList");
@@ -217,10 +232,7 @@ final class OpenClDevice implements GpuDevice {
   }
 
   /**
-   * Makes JOCL's object for a handle that the program around this library made. JOCL has no
-   * constructor for it, but fills in the handles of objects that OpenCL writes to; so a handle
-   * takes the way through a few bytes of device memory. A number that is no handle ends the
-   * process, as in C.
+   * Makes JOCL's object for a handle of the program around this library. JOCL has no constructor for it, but fills in the handles of objects that OpenCL writes to; so the handle is written to a few bytes of device memory and read back. A number that is no handle crashes the process, as in C.
    *
    * @throws IllegalArgumentException if the handle is 0
    */

@@ -45,7 +45,7 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   /** Tokens that {@code linear_rows.cl} takes. */
   private static final int FEWEST = 4;
 
-  /** Columns whose products are one chain. */
+  /** Products of so many columns are added up one after the other; the sums of these chains follow. */
   private static final int RUN = 256;
 
   private static final int TILE_FEATURES = 64;
@@ -56,8 +56,7 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   private static final int FEW_ROWS = 4;
 
   /**
-   * Tokens of a group of a linear layer's vectors, which share the work of packing a panel of
-   * weights.
+   * Tokens of a group of {@code linear_vectors.cl}, which packs a panel of weights once for all of them.
    */
   private static final int TOKENS_PER_GROUP = 516;
 
@@ -65,15 +64,14 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   private static final int GROUPS_PER_UNIT = 4;
 
   /**
-   * A packed panel is used for at least this many blocks of the tokens whose sums fit into
-   * registers.
+   * A packed panel is used for at least so many blocks of tokens, a block being as many as have their sums in registers.
    */
   private static final int FEWEST_BLOCKS = 4;
 
   private final OpenClQueue queue;
   private final MatrixVariant variant;
 
-  /** Sums of the chains of products of a linear layer for few tokens. */
+  /** Memory for the sums of chains of products, in linear layers for few tokens. */
   private final GrowingBuffer chains;
 
   OpenClForwardKernels(OpenClQueue queue) {
@@ -213,8 +211,7 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   }
 
   /**
-   * Returns the tokens of a group: they are divided evenly, into more groups if there are too few
-   * panels for all compute units.
+   * Returns the tokens of a group. Tokens are divided evenly, among more groups if there are too few panels to occupy all compute units.
    */
   private int tokensPerGroup(int tokens, int panels) {
     int rows = variant.rows();

@@ -9,7 +9,9 @@ import org.jocl.cl_kernel;
 import org.jocl.cl_platform_id;
 import org.jocl.cl_program;
 
-/** OpenCL's queries for facts about platforms, devices, programs and kernels. */
+/**
+ * OpenCL's queries for facts about platforms, devices, programs and kernels. All throw a {@link io.github.wandacuda.error.BackendUnavailableException} if the driver refuses to answer.
+ */
 final class OpenClInfo {
   private OpenClInfo() {}
 
@@ -49,12 +51,12 @@ final class OpenClInfo {
     return new String(bytes, StandardCharsets.UTF_8).replace("\0", "").strip();
   }
 
-  /** Returns a {@code cl_uint} or {@code cl_bool}. */
+  /** Asks for a {@code cl_uint} or {@code cl_bool}. */
   static int integer(cl_device_id device, int parameter) {
     return (int) number("clGetDeviceInfo", Sizeof.cl_uint, of(device, parameter));
   }
 
-  /** Returns a {@code cl_ulong} or another type of 64 bits, {@code size_t} on this JVM included. */
+  /** Asks for a {@code cl_ulong} or another type of 64 bits, among which {@code size_t} is on this JVM. */
   static long wide(cl_device_id device, int parameter) {
     return number("clGetDeviceInfo", Sizeof.cl_ulong, of(device, parameter));
   }

@@ -25,9 +25,9 @@ final class OpenClLibrary {
   }
 
   /**
-   * Loads JOCL, unless the loader is missing, about which JOCL's own message would be long.
+   * Loads JOCL if the loader is there; without one, JOCL's own message would be long.
    *
-   * @param names possible names of the loader
+   * @param names possible names of the loader, which are tried in turn
    * @return why OpenCL can't be used; empty if it can
    */
   public static Optional<String> problem(List<String> names) {

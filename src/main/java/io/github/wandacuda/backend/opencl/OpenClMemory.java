@@ -27,6 +27,8 @@ final class OpenClMemory implements GpuDevice.Memory {
   /**
    * Creates the memory of an open device.
    *
+   * @param facts say how much memory there is
+   * @param context in which memory is allocated
    * @param queue a queue for short commands of this class alone
    */
   public OpenClMemory(DeviceFacts facts, cl_context context, cl_command_queue queue) {
@@ -35,7 +37,9 @@ final class OpenClMemory implements GpuDevice.Memory {
     this.queue = queue;
   }
 
-  /** Returns the bytes that aren't allocated here; OpenCL doesn't say what other programs use. */
+  /**
+   * Returns the device's memory without what was allocated here; OpenCL doesn't say what other programs use.
+   */
   @Override
   public long freeBytes() {
     return Math.max(0, facts.globalBytes() - used.get());
@@ -66,7 +70,9 @@ final class OpenClMemory implements GpuDevice.Memory {
     return ((Buffer) place.buffer()).handle;
   }
 
-  /** Returns memory that its caller allocated and releases. */
+  /**
+   * Returns memory that a caller allocated. Closing the buffer frees nothing.
+   */
   public Buffer view(cl_mem handle, long bytes) {
     return new Buffer(this, handle, bytes, false);
   }
@@ -89,12 +95,25 @@ final class OpenClMemory implements GpuDevice.Memory {
     return memory.reinterpret(bytes, arena, segment -> unmap(handle, memory));
   }
 
+  /**
+   * Frees memory that was allocated here.
+   *
+   * @param bytes its size
+   */
   void release(cl_mem handle, long bytes) {
     OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
     used.addAndGet(-bytes);
   }
 
-  /** Throws the failure of a command that used memory. */
+  /**
+   * Throws the failure of a command that used memory.
+   *
+   * @param status OpenCL's, not success
+   * @param call the command's name
+   * @param bytes how many it used
+   * @throws io.github.wandacuda.backend.gpu.DeviceMemoryException if the status may mean that memory is short
+   * @throws io.github.wandacuda.error.BackendUnavailableException for every other status
+   */
   public void throwFailure(int status, String call, long bytes) {
     if (OpenClStatus.isMemoryShortage(status, bytes)) {
       // How much is free isn't known, since other programs' memory isn't counted.
@@ -114,7 +133,11 @@ final class OpenClMemory implements GpuDevice.Memory {
     return handle;
   }
 
-  /** Writes a byte, since OpenCL may delay an allocation until its first use and fail only then. */
+  /**
+   * Writes a byte of a buffer, since OpenCL may delay an allocation until its first use and fail only then.
+   *
+   * @return the command's status
+   */
   private int touch(cl_mem handle) {
     int status =
         CL.clEnqueueFillBuffer(

@@ -40,6 +40,13 @@ final class OpenClPrograms implements AutoCloseable {
     }
   }
 
+  /**
+   * Builds nothing yet.
+   *
+   * @param target the device to build for
+   * @param context in which programs are built
+   * @param sources where kernels are read from
+   */
   public OpenClPrograms(OpenClTarget target, cl_context context, KernelSources sources) {
     this.target = target;
     this.context = context;
@@ -52,14 +59,21 @@ final class OpenClPrograms implements AutoCloseable {
   }
 
   /**
-   * Returns a kernel that is built for the largest groups that the device has room for, down to
-   * {@link DeviceFacts#LEAST_GROUP}: its source finds their work-items as {@code ITEMS}.
+   * Returns a kernel that is built for the largest groups for which the device has room, down to {@link DeviceFacts#LEAST_GROUP}. Its source knows the number of work-items as {@code ITEMS}.
+   *
+   * @param file a file name under {@code kernels}
+   * @param name the kernel's name in it
+   * @param options compiler options in addition to those of every program
+   * @throws io.github.wandacuda.error.BackendUnavailableException if the driver can't build it
    */
   public synchronized OpenClKernel kernel(String file, String name, String options) {
     return kernels.computeIfAbsent(
         new KernelKey(new ProgramKey(file, options), name), this::largest);
   }
 
+  /**
+   * Returns a kernel whose groups are one work-item; the parameters are those of {@link #kernel}.
+   */
   public synchronized OpenClKernel single(String file, String name, String options) {
     return kernels.computeIfAbsent(
         new KernelKey(new ProgramKey(file, options), name), key -> create(key, 1));
@@ -81,7 +95,7 @@ final class OpenClPrograms implements AutoCloseable {
     throw Objects.requireNonNull(failure);
   }
 
-  /** Builds a kernel; the driver may load its compiler, which may replace signal handlers. */
+  /** Builds a kernel. The driver may load its compiler for it, which may replace the JVM's signal handlers. */
   private OpenClKernel create(KernelKey key, int items) {
     return SignalHandlers.kept(
         () -> create(programs.computeIfAbsent(key.program(), this::compile), key.name(), items));
@@ -108,7 +122,7 @@ final class OpenClPrograms implements AutoCloseable {
     return own.isEmpty() ? common : common + " " + own.strip();
   }
 
-  /** Builds a program; drivers keep what they have built themselves, as PoCL, NVIDIA's do. */
+  /** Builds a program. Nothing built is stored here, since drivers such as PoCL and NVIDIA's keep a cache themselves. */
   private cl_program compile(ProgramKey key) {
     String source = sources.program(key.file());
     String options = options(key.options());

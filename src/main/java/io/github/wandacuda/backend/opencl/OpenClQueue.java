@@ -43,6 +43,7 @@ final class OpenClQueue implements DeviceQueue {
   /**
    * Queues a kernel.
    *
+   * @param kernel locked while its arguments are set and it is queued
    * @param global work-items in each dimension
    * @param local work-items of a group in each dimension; divides {@code global}
    * @param arguments the kernel's arguments in order: a {@link DevicePointer} becomes two of them,

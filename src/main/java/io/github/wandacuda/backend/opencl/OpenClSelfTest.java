@@ -9,8 +9,7 @@ import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
 
 /**
- * Tries on a device what the kernels rely on, with operands whose results are known. A driver says
- * what it can do, but a wrong word would show in masks that differ, and nowhere else.
+ * Tries on a device what the kernels rely on, with operands whose results are known. A driver says what it supports, but if it is wrong about it, nothing would show it but masks that differ.
  */
 final class OpenClSelfTest {
   /**
@@ -43,7 +42,11 @@ final class OpenClSelfTest {
     }
   }
 
-  /** Returns what the device does differently from what the kernels need, if anything. */
+  /**
+   * Returns what the device does differently from what the kernels need, if anything.
+   *
+   * @return the difference, for people; nothing if all results are as expected
+   */
   static Optional<String> problem(OpenClDevice device) {
     return new OpenClSelfTest(device).problem();
   }
@@ -69,7 +72,7 @@ final class OpenClSelfTest {
     }
   }
 
-  /** Returns what is added to a product, so that two roundings give 0 and one mostly doesn't. */
+  /** Returns the addend for a product: with two roundings the sum is 0, with one (a fused multiply-add) mostly not. */
   private float added(int i) {
     return -(a[i] * b[i]);
   }

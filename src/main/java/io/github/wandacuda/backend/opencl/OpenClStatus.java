@@ -6,16 +6,22 @@ import org.jocl.CL;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The results of OpenCL's calls. */
+/**
+ * Checks the results of OpenCL's calls.
+ */
 final class OpenClStatus {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClStatus.class);
 
-  /** Drivers also say CL_OUT_OF_RESOURCES after a kernel's fault; so little memory isn't short. */
+  /** Drivers report CL_OUT_OF_RESOURCES also after a kernel's fault. For so few bytes it doesn't mean that memory is short. */
   private static final long LITTLE = 1 << 20;
 
   private OpenClStatus() {}
 
-  /** Checks the status of a call that isn't for an open device. */
+  /**
+   * Checks the status of a call that isn't for an open device.
+   *
+   * @throws BackendUnavailableException unless it is success
+   */
   public static void check(int status, String call) {
     check(status, "OpenCL", () -> call);
   }
@@ -25,6 +31,7 @@ final class OpenClStatus {
    *
    * @param device the device's name in messages
    * @param call the call's name, only evaluated if it failed
+   * @throws BackendUnavailableException unless it is success
    */
   public static void check(int status, String device, Supplier<String> call) {
     if (status != CL.CL_SUCCESS) {

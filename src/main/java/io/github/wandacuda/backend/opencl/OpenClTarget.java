@@ -12,7 +12,13 @@ import org.jocl.cl_platform_id;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A device of a platform that isn't open. */
+/**
+ * A device of a platform, which needn't be open.
+ *
+ * @param platform the driver
+ * @param device the driver's handle
+ * @param facts what the device says about itself
+ */
 record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts facts) {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClTarget.class);
 
@@ -20,9 +26,7 @@ record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts fa
   private static final int NO_PLATFORM = -1001;
 
   /**
-   * Returns the devices of all platforms; JOCL must be loaded. A driver that fails, such as one
-   * whose kernel module is missing, is passed over. This loads the drivers, and with PoCL also
-   * LLVM.
+   * Returns the devices of all platforms. A driver that fails, such as one whose kernel module is missing, is passed over. The call loads the drivers, and with PoCL also LLVM; JOCL must be loaded.
    */
   public static List<OpenClTarget> all() {
     return SignalHandlers.kept(OpenClTarget::ofAllPlatforms);
