@@ -3,12 +3,13 @@ package io.github.wandacuda.scalar;
 import java.util.Arrays;
 
 /**
- * Consecutive columns that SparseGPT works on at once, and what it knows of them. Rows of the
- * weights, and of the factor, are {@link #stride} elements apart in arrays, of which the first
- * {@code width} are the block's.
+ * Consecutive columns that SparseGPT works on at once, and the factor that belongs to them. Rows of
+ * the weights and of the factor are {@link #stride} elements apart in arrays; the first {@code
+ * width} elements of each are the block's.
  *
+ * @param width columns of the block, 1 or more
  * @param upper the block of the factor U on its diagonal, {@code width} rows; 0 below the diagonal
- * @param dead which columns never had an input other than 0
+ * @param dead for each column whether all of its inputs were 0
  */
 public record ColumnBlock(int width, float[] upper, boolean[] dead) {
   private static final int WHOLE = 16;
@@ -23,7 +24,7 @@ public record ColumnBlock(int width, float[] upper, boolean[] dead) {
     return Math.ceilDiv(width, WHOLE) * WHOLE;
   }
 
-  /** Returns the words that the bits of a row take. */
+  /** Returns how many 64-bit words the bits of a row take. */
   public int words() {
     return Math.ceilDiv(width, Long.SIZE);
   }
@@ -37,6 +38,7 @@ public record ColumnBlock(int width, float[] upper, boolean[] dead) {
     return all;
   }
 
+  /** Returns the factor's element on the diagonal in a column. */
   public float diagonal(int column) {
     return upper[column * stride() + column];
   }

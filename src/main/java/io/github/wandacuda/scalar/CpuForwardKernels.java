@@ -34,6 +34,12 @@ public interface CpuForwardKernels {
   /**
    * A linear layer: {@code out[t, o]} is the sum over c of {@code x[t, c] * w[o, c]} in runs of
    * {@link #RUN} columns, plus {@code bias[o]}.
+   *
+   * @param x [tokens, columns]
+   * @param w [features, columns], of any type, widened exactly
+   * @param bias [1, features], or null
+   * @param out [tokens, features]
+   * @param workers do the work together with the caller
    */
   void linear(CpuTensor x, RowReader w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
@@ -41,33 +47,50 @@ public interface CpuForwardKernels {
    * Copies a weight into the order in which {@link #linear(CpuTensor, PackedWeight, CpuTensor,
    * CpuTensor, WorkerPool)} reads it fastest.
    *
+   * @param workers do the copying together with the caller
    * @return nothing if these kernels multiply it no faster than as it is
    */
   Optional<PackedWeight> pack(RowReader w, WorkerPool workers);
 
-  /** The other {@code linear}, to the bit, of a weight that {@link #pack} made. */
+  /**
+   * Multiplies by a packed weight. The results are those of the other {@code linear} to the bit.
+   *
+   * @param w made by {@link #pack} of these kernels
+   * @param bias [1, features], or null
+   */
   void linear(CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
   /**
-   * Rounds to bfloat16, of two equally near the even one. What is too large becomes infinite, NaN
-   * stays NaN.
+   * Rounds numbers to bfloat16, to the nearest and of two equally near ones to the even one. A
+   * number that is too large becomes infinite; NaN stays NaN.
    *
-   * @param at the first of {@code count} elements
+   * @param x the numbers
+   * @param at the index of the first of {@code count} elements
    * @param to native memory, written from byte {@code offset} on
    */
   void round(float[] x, int at, int count, MemorySegment to, long offset);
 
   /**
-   * Causal attention. For the query of token i of a sequence, and j from {@link
-   * io.github.wandacuda.forward.AttentionShape#firstKey} to i: {@code s[j]} is the sum over
-   * features of {@code q * k[j]} in runs, times the scale; with a softcap, {@code softcap *
-   * tanh(s[j] / softcap)} ({@link Tanh}); with a key bias, plus that of key j; {@code p[j] =
-   * exp(s[j] - max)} ({@link Exponential}), where max passes over NaN; the output is the sum over j
-   * of {@code p[j] * v[j]} in runs, which begin at the sequence's tokens 0, {@link #RUN} and so on,
-   * those without a key left out, divided by the sum of p, in which token j's is {@link LaneSum}'s
-   * element j; with sinks, max is the head's sink at least, and {@code exp(sink - max)} is added to
-   * that sum. So what a token gets hangs on no other query, and is the same if the tokens before it
-   * have none.
+   * Computes causal attention. For the query of token i of a sequence, j runs from {@link
+   * io.github.wandacuda.forward.AttentionShape#firstKey} to i:
+   *
+   * <ul>
+   *   <li>{@code s[j]} is the sum over features of {@code q * k[j]} in runs, times the scale;
+   *   <li>with a softcap it becomes {@code softcap * tanh(s[j] / softcap)} ({@link Tanh}), and with
+   *       a key bias that of key j is added;
+   *   <li>{@code p[j] = exp(s[j] - max)} ({@link Exponential}), where max passes over NaN; with
+   *       sinks, max is at least the head's sink;
+   *   <li>the output is the sum over j of {@code p[j] * v[j]}, divided by the sum of p. The
+   *       products are added in runs that begin at the sequence's tokens 0, {@link #RUN} and so on;
+   *       runs without a key are left out. The sum of p is that of {@link LaneSum}, in which p[j]
+   *       is element j; with sinks, {@code exp(sink - max)} is added to it.
+   * </ul>
+   *
+   * <p>So a token's output depends on no other query, and is the same if the tokens before it have
+   * none.
+   *
+   * @param operands the tensors, of fitting shapes
+   * @param workers do the work together with the caller
    */
   void attention(AttentionOperands<CpuTensor> operands, WorkerPool workers);
 
@@ -75,6 +98,9 @@ public interface CpuForwardKernels {
    * RMSNorm of rows {@code from} to {@code to - 1}: squares are rounded, then summed as {@link
    * LaneSum} says; {@code 1 / sqrt(sum / columns + epsilon)}, each of the four operations rounded,
    * is multiplied by x, rounded, and by the gain, rounded.
+   *
+   * @param gain [1, columns]
+   * @param out as {@code x}, or {@code x} itself
    */
   void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to);
 
@@ -85,6 +111,8 @@ public interface CpuForwardKernels {
    * rounded, is multiplied by the difference, rounded, and by the gain, rounded; the bias is added.
    *
    * @param gain row t takes its row t % gain.rows
+   * @param bias as {@code gain}, or null
+   * @param out as {@code x}, or {@code x} itself
    */
   void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to);
@@ -92,12 +120,19 @@ public interface CpuForwardKernels {
   /**
    * Rotates rows {@code from} to {@code to - 1}; both products are rounded before they are added or
    * subtracted.
+   *
+   * @param x changed in place
+   * @param cos [positions, pairs], which rows take in turn
+   * @param sin as {@code cos}
    */
   void rotate(CpuTensor x, RotaryPairs pairs, CpuTensor cos, CpuTensor sin, int from, int to);
 
   /**
    * The convolution of rows {@code from} to {@code to - 1} of {@code out}: from 0, each product is
    * added by a fused multiply-add, the earliest row's first.
+   *
+   * @param weights [kernel, columns]
+   * @param sequenceLength rows of each sequence in {@code out}
    */
   void convolve(
       CpuTensor x, CpuTensor weights, int sequenceLength, CpuTensor out, int from, int to);
@@ -126,13 +161,21 @@ public interface CpuForwardKernels {
   void elementwise(
       Elementwise operation, CpuTensor x, CpuTensor y, CpuTensor out, int from, int to);
 
-  /** Adds {@code factor * x}, rounded, of one row of x to row {@code to} of {@code out}. */
+  /**
+   * Adds a scaled row of x to a row of {@code out}: {@code factor * x}, rounded, is added to each
+   * element.
+   *
+   * @param row the row of x
+   * @param to the row of {@code out}
+   */
   void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to);
 
   /**
    * Adds the squares in columns {@code from} to {@code to - 1} of all rows of x to {@code sums}. A
    * square is rounded, {@link #SQUARES_RUN} rows' squares are summed in order, from 0, and the
    * result is added to the double.
+   *
+   * @param sums one for each column of x
    */
   void columnSquares(CpuTensor x, double[] sums, int from, int to);
 
@@ -143,12 +186,15 @@ public interface CpuForwardKernels {
    *
    * @param sums native-endian doubles, aligned, in the order of {@link
    *     io.github.wandacuda.forward.PackedTriangle}
+   * @param workers do the work together with the caller
    */
   void secondMoments(CpuTensor x, MemorySegment sums, WorkerPool workers);
 
   /**
    * Returns {@code log(sum over c of exp(l[c] - max)) + (max - l[target])} for one row of logits:
    * differences l[c] - max and their sum ({@link LaneSum}) in float32, the rest in double.
+   *
+   * @param target the column of the target's logit
    */
   double crossEntropy(CpuTensor logits, int row, int target);
 }

@@ -13,7 +13,7 @@ import io.github.wandacuda.select.SelectionRule;
  * ceil(columns / 64) entries, least significant bit first.
  */
 public interface CpuSelectKernels {
-  /** Elements that a row is padded to a multiple of: those of one entry of kept bits. */
+  /** A row is padded to a multiple of so many elements: those of one entry of kept bits. */
   int PADDING = Long.SIZE;
 
   /**
@@ -22,6 +22,7 @@ public interface CpuSelectKernels {
    * @param columns elements in a row, 1 or more
    * @param norms one for each column, finite, not negative and not -0.0
    * @param rule what is pruned, fit for the number of columns
+   * @return for one thread at a time
    */
   RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule);
 

@@ -61,7 +61,11 @@ public final class CpuTensor implements Tensor {
     return new CpuTensor(data(), offset, newRows, newColumns, false);
   }
 
-  /** Returns the array that holds the elements, perhaps among those of other tensors. */
+  /**
+   * Returns the array that holds the elements, perhaps among those of other tensors.
+   *
+   * @throws IllegalStateException if the tensor is closed
+   */
   public float[] data() {
     if (data == null) {
       throw new IllegalStateException("the tensor is closed");
@@ -74,7 +78,13 @@ public final class CpuTensor implements Tensor {
     return offset + row * columns;
   }
 
-  /** Adds some features of a bias to a row; nothing if it is null. */
+  /**
+   * Adds some elements of a bias to those of a row with the same numbers.
+   *
+   * @param bias [1, columns], or null to add nothing
+   * @param feature the first element
+   * @param count how many elements
+   */
   public void addBias(int row, CpuTensor bias, int feature, int count) {
     if (bias != null) {
       float[] added = bias.data();
@@ -86,6 +96,7 @@ public final class CpuTensor implements Tensor {
     }
   }
 
+  /** Returns the number of elements. */
   public int elements() {
     return rows * columns;
   }

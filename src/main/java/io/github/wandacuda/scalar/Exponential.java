@@ -60,6 +60,7 @@ public final class Exponential {
 
   private Exponential() {}
 
+  /** Returns e^x as the class describes. */
   public static float exp(float x) {
     float clamped = x < LOWEST ? LOWEST : x;
     clamped = clamped > HIGHEST ? HIGHEST : clamped;

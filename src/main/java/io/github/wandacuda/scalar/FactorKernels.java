@@ -9,14 +9,17 @@ import io.github.wandacuda.system.WorkerPool;
  */
 public interface FactorKernels {
   /**
-   * Replaces a symmetric matrix A, of which the lower half is given, by the inverse of its Cholesky
-   * factor L, {@code A = L L^T}. Element {@code L[i, j]} is {@code A[i, j]}, from which {@code L[i,
-   * k] * L[j, k]} is taken for each k below j in order, divided by {@code L[j, j]}, or its root if
-   * i is j. Element {@code [i, j]} of the inverse is 0, or 1 if i is j, from which {@code L[i, k] *
-   * inverse[k, j]} is taken for each k from j to i - 1 in order, divided by {@code L[i, i]}.
+   * Replaces a symmetric matrix A by the inverse of its Cholesky factor L, {@code A = L L^T}.
+   * Element {@code L[i, j]} starts as {@code A[i, j]}; {@code L[i, k] * L[j, k]} is subtracted for
+   * each k below j in order; then it is divided by {@code L[j, j]}, or replaced by its root if i is
+   * j. Element {@code [i, j]} of the inverse starts as 0, or as 1 if i is j; {@code L[i, k] *
+   * inverse[k, j]} is subtracted for each k from j to i - 1 in order; then it is divided by {@code
+   * L[i, i]}.
    *
-   * @return whether A is positive definite, as far as rounding shows it; otherwise the matrix holds
-   *     nothing of use
+   * @param matrix the lower half of A, replaced in place
+   * @param workers do the work together with the caller
+   * @return whether A is positive definite, as far as rounding shows it; if not, the matrix's
+   *     content is undefined
    */
   boolean invertRoot(TiledTriangle matrix, WorkerPool workers);
 }

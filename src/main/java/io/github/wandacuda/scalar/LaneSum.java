@@ -11,7 +11,11 @@ public final class LaneSum {
 
   private LaneSum() {}
 
-  /** Returns the sum of the lanes, whose content is undefined afterwards. */
+  /**
+   * Returns the sum of the lanes, whose content is undefined afterwards.
+   *
+   * @param lanes sixteen partial sums
+   */
   public static float combine(float[] lanes) {
     for (int width = lanes.length / 2; width > 0; width /= 2) {
       for (int lane = 0; lane < width; lane++) {

@@ -1,7 +1,7 @@
 package io.github.wandacuda.scalar;
 
 /**
- * The columns of the lowest scores of a row, at most {@link #MOST}, of equal scores those of the
+ * The columns of the lowest scores of a row, at most {@link #MOST}; of equal scores, those of the
  * lowest columns.
  */
 public final class LowestColumns {
@@ -13,21 +13,30 @@ public final class LowestColumns {
   private int size;
   private double limit = Double.POSITIVE_INFINITY;
 
-  /** Returns what a score must be less than to be accepted. */
+  /** Returns the number that a score must be less than to be taken. */
   public double limit() {
     return limit;
   }
 
+  /** Returns how many columns are remembered. */
   public int size() {
     return size;
   }
 
-  /** Returns the column with so many lower ones. */
+  /**
+   * Returns a column by its rank.
+   *
+   * @param rank how many lower scores are remembered, from 0
+   */
   public int column(int rank) {
     return columns[rank];
   }
 
-  /** Returns the score of the column with so many lower ones. */
+  /**
+   * Returns a score by its rank.
+   *
+   * @param rank how many lower scores are remembered, from 0
+   */
   public double score(int rank) {
     return scores[rank];
   }
@@ -35,7 +44,7 @@ public final class LowestColumns {
   /**
    * Forgets all columns.
    *
-   * @param newLimit what scores must be less than from here on
+   * @param newLimit scores must be less than this to be taken from here on
    */
   public void clear(double newLimit) {
     size = 0;
@@ -43,9 +52,9 @@ public final class LowestColumns {
   }
 
   /**
-   * Takes a column up if its score is less than {@link #limit}.
+   * Takes a column if its score is less than {@link #limit}; the highest of too many is dropped.
    *
-   * @param column higher than all that were offered since the set was empty
+   * @param column higher than all that were offered since {@link #clear}
    */
   public void offer(int column, double score) {
     if (!(score < limit)) {

@@ -29,7 +29,7 @@ public final class NormalTail {
 
   private NormalTail() {}
 
-  /** Returns Phi(-a). */
+  /** Returns Phi(-a), for a of 0 or more. */
   public static float of(float a) {
     float t = 1f / Math.fma(a, RATE, 1f);
     float q = Math.fma(C9, t, C8);

@@ -1,11 +1,17 @@
 package io.github.wandacuda.scalar;
 
-/** A weight that kernels keep in an order of their own, in memory of their own. */
+/**
+ * A weight in an order that suits some kernels, in memory of its own. Only the kernels that made it
+ * read it.
+ */
 public interface PackedWeight extends AutoCloseable {
+  /** Returns the number of features. */
   int rows();
 
+  /** Returns the number of inputs of each feature. */
   int columns();
 
+  /** Frees the memory; no kernel may be using it. */
   @Override
   void close();
 }

@@ -11,8 +11,9 @@ import java.lang.foreign.MemorySegment;
  */
 public interface RowArithmetic {
   /**
-   * Partial sums of a sum: number l adds terms l, l + 16, l + 32 and so on by {@code fma}, starting
-   * from 0; then numbers l and l + 8 are added, then l and l + 4, l + 2, l + 1.
+   * A sum is made of so many partial sums: number l adds terms l, l + 16, l + 32 and so on by
+   * {@code fma}, starting from 0; then numbers l and l + 8 are added, then l and l + 4, l + 2, l +
+   * 1.
    */
   int LANES = 16;
 
@@ -33,37 +34,46 @@ public interface RowArithmetic {
    */
   double weightedSquares(float[] x, int at, double[] factors);
 
-  /** {@code y[yAt + i] = (float) fma(factor, x[xAt + i], y[yAt + i])}. */
+  /**
+   * Adds a scaled vector: {@code y[yAt + i] = (float) fma(factor, x[xAt + i], y[yAt + i])} for i
+   * from 0 to {@code count - 1}.
+   */
   void addScaled(double factor, float[] x, int xAt, float[] y, int yAt, int count);
 
   /**
-   * {@code p[at + i] = (float) fma(beta, p[at + i], g[at + i] * factors[i])} for all factors: the
-   * next direction of conjugate gradients.
+   * Computes the next direction of conjugate gradients: {@code p[at + i] = (float) fma(beta, p[at +
+   * i], g[at + i] * factors[i])} for all factors.
    */
   void turn(float[] g, double[] factors, double beta, float[] p, int at);
 
   /**
-   * {@code c[k] = fma(v, second[k], fma(u, first[k], c[k]))} for all of c, where first and second
-   * are rows of a matrix.
+   * Adds two scaled rows of a matrix: {@code c[k] = fma(v, second[k], fma(u, first[k], c[k]))} for
+   * all of c.
    *
    * @param matrix little-endian floats
    * @param first where the first row begins, in elements
+   * @param u factor of the first row
    * @param second where the second row begins, in elements
+   * @param v factor of the second row
    */
   void addRows(MemorySegment matrix, long first, double u, long second, double v, double[] c);
 
   /**
-   * Returns the column k of the lowest {@code fma(factor * x[k], row[k], y[k])}, of equal ones the
-   * first; 0 if none is less than infinity.
+   * Finds the lowest {@code fma(factor * x[k], row[k], y[k])} of all columns k.
    *
    * @param matrix little-endian floats
    * @param first where in the matrix the row begins, in elements
+   * @return its column, of equal ones the first; 0 if none is less than infinity
    */
   int lowest(MemorySegment matrix, long first, double factor, double[] x, double[] y);
 
   /**
-   * {@code lowest[k]} is the lowest {@code x[k] + x[k + d] - less[(d - 1) * n + k]} of all d,
-   * infinite if none is less than that, for all n of them, a multiple of {@link #LANES}.
+   * Finds the lowest of sums over d for each k: {@code lowest[k]} becomes the lowest {@code x[k] +
+   * x[k + d] - less[(d - 1) * n + k]} of all d, or infinity if none is less.
+   *
+   * @param x at least as many terms as pairs reach
+   * @param less a row of n numbers for each d
+   * @param lowest receives n numbers, a multiple of {@link #LANES}
    */
   void lowestPairs(double[] x, double[] less, double[] lowest);
 

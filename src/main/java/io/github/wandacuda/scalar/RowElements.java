@@ -24,19 +24,25 @@ public final class RowElements {
     return Float.floatToRawIntBits(value(dtype, memory, at, column)) & MAGNITUDE;
   }
 
-  /** Returns the bits of the element's score, |w| * norm, which order as the scores do. */
+  /**
+   * Returns the bits of the element's score, |w| * norm. Bits have the order of the scores.
+   *
+   * @param at where the row begins in {@code memory}, in bytes
+   * @param norms one for each column
+   */
   public static int score(DType dtype, MemorySegment memory, long at, int column, float[] norms) {
     float magnitude = Float.intBitsToFloat(magnitude(dtype, memory, at, column));
     return Float.floatToRawIntBits(magnitude * norms[column]);
   }
 
-  /** Makes the element +0.0. */
+  /** Replaces the element by +0.0. */
   public static void clear(DType dtype, MemorySegment memory, long at, int column) {
     dtype.setBits(memory, at + (long) dtype.bytes() * column, 0);
   }
 
   /**
-   * Returns the failure for the first weight of a row that is not finite, of which there is one.
+   * Returns the failure of a row that has a weight that is not finite, for the caller to throw. It
+   * names the first such weight.
    */
   public static NonFiniteWeightException nonFinite(RowReader source, int row) {
     float[] values = new float[source.columns()];
@@ -49,7 +55,13 @@ public final class RowElements {
     throw new AssertionError("row " + row + " is finite");
   }
 
-  /** Counts each element's upper half, and returns the highest of them. */
+  /**
+   * Counts the upper 16 bits of each element's magnitude in float32.
+   *
+   * @param at where the row begins in {@code memory}, in bytes
+   * @param counts a count for each value of these bits, added to
+   * @return the highest of them, so that the caller sees whether all elements are finite
+   */
   public static int upper(DType dtype, MemorySegment memory, long at, int columns, long[] counts) {
     int highest = 0;
     for (int c = 0; c < columns; c++) {
@@ -60,7 +72,13 @@ public final class RowElements {
     return highest;
   }
 
-  /** Counts the lower half of each element whose upper half is {@code upper}. */
+  /**
+   * Counts the lower 16 bits of the magnitudes whose upper 16 bits are given.
+   *
+   * @param at where the row begins in {@code memory}, in bytes
+   * @param upper the upper bits of those that are counted
+   * @param counts a count for each value of the lower bits, added to
+   */
   public static void lower(
       DType dtype, MemorySegment memory, long at, int columns, int upper, long[] counts) {
     for (int c = 0; c < columns; c++) {

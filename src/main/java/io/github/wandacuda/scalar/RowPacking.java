@@ -5,9 +5,9 @@ import java.lang.foreign.MemorySegment;
 /**
  * Turns a row of elements into a bitmask and the elements that it keeps, and back. An element has
  * 4, 8, 16 or 32 bits, and is kept unless all of them are 0: +0.0 goes, -0.0 and NaN stay. Bit c %
- * 8 of the mask's byte c / 8 is column c's, and the bits behind the last column are 0. Of codes of
- * 4 bits two make a value, the first one its lower half; a row's last upper half may be unused and
- * 0. No alignment is required. Safe for use by several threads.
+ * 8 of the mask's byte c / 8 belongs to column c; the bits behind the last column are 0. Two codes
+ * of 4 bits make a value, the first one in its lower half; the upper half of a row's last value may
+ * be unused and 0. No alignment is required. Safe for use by several threads.
  */
 public interface RowPacking {
   /**
@@ -36,6 +36,7 @@ public interface RowPacking {
    *
    * @param row its elements and nothing else
    * @param bits of an element
+   * @return how many values are kept; a value of two codes is kept if either is
    */
   long count(MemorySegment row, int bits);
 
@@ -43,6 +44,7 @@ public interface RowPacking {
    * Packs a row.
    *
    * @param row its elements and nothing else
+   * @param bits of an element
    * @param mask receives {@link #maskBytes} bytes
    * @param values receives the kept elements, and anything in the {@link #SLACK} behind them
    * @return how many values they are
@@ -53,7 +55,9 @@ public interface RowPacking {
    * Unpacks a row; the opposite of {@link #pack}. The mask must have no bit behind the last column,
    * and as many values as it has bits must be there.
    *
+   * @param mask {@link #maskBytes} bytes
    * @param values the kept elements, readable up to {@link #SLACK} bytes behind them
+   * @param bits of an element
    * @param row receives the elements, as many as it has room for
    */
   void unpack(MemorySegment mask, MemorySegment values, int bits, MemorySegment row);

@@ -11,25 +11,31 @@ public abstract class RowPruner {
   /** What {@link #prune} returns for a row that holds a NaN or an infinity. */
   public static final int NON_FINITE = -1;
 
-  /** The zeros, of either sign, of the row pruned last. */
+  /** How many zeros of either sign the row pruned last has. */
   protected int zeros;
 
-  /** Room for a row of codes that are widened. */
+  /** Memory for a row of codes that are widened. */
   private MemorySegment widened;
 
   /**
    * Replaces the elements of a row that the rule picks by +0.0.
    *
-   * @param at where the row starts in it, in bytes
-   * @param kept where one bit a column goes, 0 = pruned, and zeros past the last column
-   * @return the number of elements picked, or {@link #NON_FINITE} with, at least, the elements that
-   *     aren't finite left as they were
+   * @param memory holds the row, with the padding behind it that {@link CpuSelectKernels} states
+   * @param at where the row begins in it, in bytes
+   * @param kept receives one bit for each column, 0 if it is pruned, and zeros behind the last
+   *     column
+   * @return the number of elements picked, or {@link #NON_FINITE}; then the elements that aren't
+   *     finite, at least, are as they were
    */
   public abstract int prune(MemorySegment memory, long at, long[] kept);
 
   /**
-   * Picks elements of a row of codes, which stays as it is, by a rule for F32; else as {@link
-   * #prune(MemorySegment, long, long[])}.
+   * Picks elements of a row of codes by a rule for F32. The codes themselves stay as they are.
+   *
+   * @param codes the matrix
+   * @param row the number of the row
+   * @param kept receives one bit for each column, 0 if it is picked
+   * @return the number of elements picked, or {@link #NON_FINITE}
    */
   public int prune(QuantizedMatrix codes, int row, long[] kept) {
     float[] values = new float[codes.columns()];
@@ -42,7 +48,10 @@ public abstract class RowPruner {
     return prune(widened, 0, kept);
   }
 
-  /** Returns whether rows are passed over just once, so that loading them before gains nothing. */
+  /**
+   * Returns whether rows are passed over just once, so that it brings nothing to load them into the
+   * cache before.
+   */
   public boolean passesOnce() {
     return false;
   }

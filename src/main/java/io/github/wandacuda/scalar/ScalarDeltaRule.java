@@ -11,6 +11,8 @@ public final class ScalarDeltaRule {
    * Runs features {@code from} to {@code to - 1} of one value head of one sequence, token by token.
    *
    * @param task the sequence's number times the heads, plus the head's
+   * @param from the first feature
+   * @param to one past the last feature
    */
   public static void run(DeltaOperands<CpuTensor> of, int task, int from, int to) {
     DeltaShape shape = of.shape();
@@ -29,7 +31,10 @@ public final class ScalarDeltaRule {
     }
   }
 
-  /** Lets column j of the state decay, and returns its product with the key. */
+  /**
+   * Multiplies column j of the state by the decay, and returns the sum of its products with the
+   * key.
+   */
   private static float decayed(
       DeltaOperands<CpuTensor> of, int task, int t, int keys, int j, float decay) {
     float[] state = of.state().data();
@@ -42,7 +47,7 @@ public final class ScalarDeltaRule {
     return product;
   }
 
-  /** Corrects column j of the state, and returns its product with the query. */
+  /** Corrects column j of the state, and returns the sum of its products with the query. */
   private static float corrected(
       DeltaOperands<CpuTensor> of, int task, int t, int keys, int j, float change) {
     float[] state = of.state().data();

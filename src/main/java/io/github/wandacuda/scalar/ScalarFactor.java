@@ -16,7 +16,11 @@ public final class ScalarFactor implements FactorKernels {
     return true;
   }
 
-  /** Replaces row i, given the rows above it, and returns whether its pivot is positive. */
+  /**
+   * Replaces row i by that of the factor, given the rows above it.
+   *
+   * @return whether its element on the diagonal has a root: whether it is positive
+   */
   private static boolean factorRow(TiledTriangle a, int i) {
     for (int j = 0; j <= i; j++) {
       double rest = a.get(i, j);

@@ -68,7 +68,11 @@ public final class ScalarForward implements CpuForwardKernels {
     ScalarAttention.attention(operands, workers);
   }
 
-  /** Looks tokens up for rows {@code from} to {@code to - 1} of {@code out}. */
+  /**
+   * Looks up the rows of tokens for rows {@code from} to {@code to - 1} of {@code out}.
+   *
+   * @param tokens the row of the table for each row of {@code out}
+   */
   public static void embed(WeightMatrix table, int[] tokens, CpuTensor out, int from, int to) {
     for (int t = from; t < to; t++) {
       table.read(tokens[t], 0, out.columns(), out.data(), out.at(t));
@@ -165,7 +169,12 @@ public final class ScalarForward implements CpuForwardKernels {
     }
   }
 
-  /** Returns the row of x that a convolution's first weight is for, before the first one or not. */
+  /**
+   * Returns the row of x by which a convolution's first weight is multiplied. It may be before the
+   * sequence's first row, even negative.
+   *
+   * @param t the row of {@code out}
+   */
   public static int firstRow(
       CpuTensor x, CpuTensor weights, int sequenceLength, CpuTensor out, int t) {
     int rows = x.rows() / (out.rows() / sequenceLength);
@@ -175,7 +184,12 @@ public final class ScalarForward implements CpuForwardKernels {
         - (weights.rows() - 1);
   }
 
-  /** Returns the first weight whose row is in the sequence. */
+  /**
+   * Returns the first weight of a convolution whose row is in the sequence.
+   *
+   * @param t the row of {@code out}
+   * @param row what {@link #firstRow} returned
+   */
   public static int firstTerm(CpuTensor x, int sequenceLength, CpuTensor out, int t, int row) {
     int rows = x.rows() / (out.rows() / sequenceLength);
     return Math.max(0, t / sequenceLength * rows - row);
@@ -244,6 +258,11 @@ public final class ScalarForward implements CpuForwardKernels {
     return (Exponential.exp(bounded) - 1f - x) * xielu.negative() + linear;
   }
 
+  /**
+   * Copies groups of columns in one row.
+   *
+   * @param row of {@code source} and of {@code out}
+   */
   public static void gatherColumns(CpuTensor source, ColumnGroups groups, CpuTensor out, int row) {
     for (int i = 0; i < groups.count(); i++) {
       int from = source.at(row) + groups.from() + i * groups.fromStride();

@@ -7,18 +7,22 @@ import io.github.wandacuda.forward.RoutingRule.Scores;
 import java.util.Arrays;
 
 /**
- * The choice of experts as plain loops. A token's probabilities are {@code exp(l - max)} ({@link
- * Exponential}; max passes over NaN) divided by their sum in the order of {@link LaneSum}; a
- * sigmoid is {@code 1 / (1 + exp(-l))}. What experts are chosen by is the score plus the
- * correction, or as {@link RoutingRule#byLogits} says the logit; NaN counts as -Infinity. A group's
- * value is the highest of its experts', or the sum of the two highest. Groups, and then the experts
- * inside of those that were chosen, are taken one after the other: each is the first of the
- * remaining ones with the highest value.
+ * The choice of experts as plain loops. All arithmetic is in float32.
  *
- * <p>An expert's weight is its score; of a sparse mixer 1 divided by the sum, in the order of
- * {@link LaneSum}, of {@code exp(l - highest)} over those that remain and are near enough.
- * Renormalized weights are divided by their sum, which is added in their order from 0, or the least
- * divisor if that is more. Then they are multiplied by the factor. All arithmetic is in float32.
+ * <p>Scores: a token's probabilities are {@code exp(l - max)} ({@link Exponential}; max passes over
+ * NaN) divided by their sum in the order of {@link LaneSum}; a sigmoid is {@code 1 / (1 +
+ * exp(-l))}.
+ *
+ * <p>Choice: experts are chosen by the score plus the correction or, if {@link
+ * RoutingRule#byLogits} says so, by the logit; NaN counts as -Infinity. A group's value is the
+ * highest of its experts', or the sum of the two highest. First groups and then experts inside the
+ * chosen groups are taken one after the other: each is the first of the remaining ones with the
+ * highest value.
+ *
+ * <p>Weights: an expert's weight is its score; that of a sparse mixer is 1 divided by the sum, in
+ * the order of {@link LaneSum}, of {@code exp(l - highest)} over the experts that remain and are
+ * near enough. Renormalized weights are divided by their sum, which is added in their order from 0,
+ * or by the least divisor if that is more. Then they are multiplied by the factor.
  */
 public final class ScalarRoute {
   private final RoutingRule rule;
@@ -49,7 +53,10 @@ public final class ScalarRoute {
   /**
    * Chooses the experts of one token.
    *
+   * @param logits [tokens, experts]
    * @param correction [1, experts], or null
+   * @param token the row of logits
+   * @param routing receives the token's experts and weights
    */
   public static void route(
       CpuTensor logits, CpuTensor correction, int token, RoutingRule rule, Routing routing) {

@@ -35,7 +35,11 @@ public final class ScalarRows implements RowArithmetic {
     return combine(sums);
   }
 
-  /** Returns the sum of the partial sums, which are changed. */
+  /**
+   * Adds up partial sums in the order of {@link RowArithmetic#LANES}.
+   *
+   * @param sums the partial sums, whose content is undefined afterwards
+   */
   public static double combine(double[] sums) {
     for (int width = LANES / 2; width > 0; width /= 2) {
       for (int lane = 0; lane < width; lane++) {
@@ -73,7 +77,14 @@ public final class ScalarRows implements RowArithmetic {
     return lowest(0, 0, Double.POSITIVE_INFINITY, matrix, first, factor, x, y);
   }
 
-  /** Returns the column of the lowest from a column on, or one that is known, with its value. */
+  /**
+   * Finds the lowest value among columns from one on and a column that is known.
+   *
+   * @param from the first column to look at
+   * @param known the lowest column before it
+   * @param value the value of that column
+   * @return the column of the lowest value, of equal ones the first
+   */
   public static int lowest(
       int from,
       int known,
@@ -111,6 +122,7 @@ public final class ScalarRows implements RowArithmetic {
     offer(0, scores.length, scores, lowest);
   }
 
+  /** Offers columns {@code from} to {@code to - 1} in order. */
   public static void offer(int from, int to, double[] scores, LowestColumns lowest) {
     for (int k = from; k < to; k++) {
       lowest.offer(k, scores[k]);

@@ -26,10 +26,13 @@ import java.util.function.BiConsumer;
  * The tests compare it with rows that are sorted.
  */
 public final class ScalarSelect implements CpuSelectKernels {
-  /** In longer groups it is faster to count digits. */
+  /**
+   * Groups up to this size are ranked by comparing all pairs; in longer ones it is faster to count
+   * digits.
+   */
   private static final int MOST_RANKED = 32;
 
-  /** Shifts a column to its entry of kept bits, which are all zero before they are set. */
+  /** A column shifted right by this is the number of its word of kept bits. */
   private static final int WORD_SHIFT = 6;
 
   @Override
@@ -59,9 +62,10 @@ public final class ScalarSelect implements CpuSelectKernels {
   }
 
   /**
-   * Finds up to which score the lowest of some go, by a radix select: it counts the scores by their
-   * highest digit, which tells the threshold's, then those of that digit by the next one, and so
-   * on. Keys are the bits of scores, which aren't negative, so their 31 bits make three digits.
+   * Finds the score up to which the lowest of some go, by a radix select: it counts the scores by
+   * their highest digit, which gives the threshold's highest digit, then those with this digit by
+   * the next one, and so on. Keys are the bits of scores, which aren't negative, so their 31 bits
+   * make three digits.
    */
   private static final class RadixThreshold {
     private static final int HIGH_SHIFT = 20;
@@ -72,10 +76,13 @@ public final class ScalarSelect implements CpuSelectKernels {
     private final int[] counts = new int[HIGH_DIGITS];
     private final int[] candidates;
 
-    /** The key below which all go and above which all stay. */
+    /** The threshold: keys below it go, keys above it stay. */
     private int threshold;
 
-    /** How many go of the keys that are in question: at last of those that equal the threshold. */
+    /**
+     * How many of the keys with the digits found so far go; in the end, how many of those that
+     * equal the threshold.
+     */
     private int left;
 
     /**
@@ -102,7 +109,10 @@ public final class ScalarSelect implements CpuSelectKernels {
       threshold = (higher << MIDDLE_SHIFT) | digit(candidates, 0, count, 0, LOWER_DIGITS);
     }
 
-    /** Returns the threshold's digit, and takes those of lower digits off {@code left}. */
+    /**
+     * Finds the threshold's next digit, and subtracts the number of keys with lower digits from
+     * {@code left}.
+     */
     private int digit(int[] keys, int from, int to, int shift, int digits) {
       Arrays.fill(counts, 0, digits, 0);
       for (int i = from; i < to; i++) {
@@ -115,7 +125,11 @@ public final class ScalarSelect implements CpuSelectKernels {
       return digit;
     }
 
-    /** Copies the keys that begin with some digits to the candidates, and returns their number. */
+    /**
+     * Copies the keys that begin with the digits found so far to the candidates.
+     *
+     * @return how many they are
+     */
     private int take(int[] keys, int from, int to, int shift, int digits) {
       int count = 0;
       for (int i = from; i < to; i++) {
@@ -178,7 +192,11 @@ public final class ScalarSelect implements CpuSelectKernels {
       return true;
     }
 
-    /** Reads a row and scores it; returns whether all of it is finite. */
+    /**
+     * Reads a row and scores it.
+     *
+     * @return whether all of it is finite
+     */
     private boolean read(MemorySegment memory, long at) {
       int highest;
       if (dtype == DType.F32) {
@@ -224,7 +242,10 @@ public final class ScalarSelect implements CpuSelectKernels {
       return highest;
     }
 
-    /** Writes the row back, with zeros where it isn't kept, and counts how many it has then. */
+    /**
+     * Writes the row back, with +0.0 where an element isn't kept, and counts the zeros that it has
+     * then.
+     */
     private void write(long[] kept, MemorySegment memory, long at) {
       if (dtype == DType.F32) {
         zeros = clear(words, kept);
@@ -257,8 +278,8 @@ public final class ScalarSelect implements CpuSelectKernels {
   }
 
   /**
-   * Keeps what is above a threshold of the columns from {@code from} to before {@code to}, and what
-   * equals it except the first few.
+   * Keeps the keys above a threshold of the columns from {@code from} to before {@code to}, and
+   * those that equal it except the first few.
    *
    * @param equal how many of those that equal it go
    */
@@ -281,7 +302,10 @@ public final class ScalarSelect implements CpuSelectKernels {
     }
   }
 
-  /** Keeps all but the lowest of each group: an element goes if few enough come before it. */
+  /**
+   * Keeps all but the lowest of each group: an element goes if fewer than {@code pruned} come
+   * before it.
+   */
   private static void keepByRank(int[] keys, int size, int pruned, long[] kept) {
     for (int from = 0; from < keys.length; from += size) {
       int to = from + size;
@@ -292,7 +316,10 @@ public final class ScalarSelect implements CpuSelectKernels {
     }
   }
 
-  /** Returns how many of a group are lower, or equal and in a lower column. */
+  /**
+   * Returns how many elements of a group come before a column's: lower ones, and equal ones in
+   * lower columns.
+   */
   private static int rank(int[] keys, int from, int to, int column) {
     int key = keys[column];
     int rank = 0;

@@ -16,8 +16,8 @@ package io.github.wandacuda.scalar;
  */
 public interface SparseGptKernels {
   /**
-   * Rows to work on at a time for speed: arrays of rows are at least as long as a multiple of these
-   * rows, whose contents past the last row don't matter.
+   * For speed, kernels work on so many rows at a time. Arrays of rows are long enough for a
+   * multiple of them; the content behind the last row doesn't matter.
    */
   int ROWS = 32;
 
@@ -25,6 +25,7 @@ public interface SparseGptKernels {
    * Computes keys.
    *
    * @param rows {@code count} rows of the block's weights
+   * @param block the columns and their factor
    * @param keys takes {@code count * width} of them, dense, from {@code at} on
    */
   void keys(float[] rows, int count, ColumnBlock block, int[] keys, int at);
@@ -32,7 +33,9 @@ public interface SparseGptKernels {
   /**
    * Prunes weights whose keys are, before any column is taken, at most a threshold.
    *
+   * @param threshold the highest key that is pruned
    * @param rows {@code count} rows of the block's weights, changed in place
+   * @param block the columns and their factor
    * @param changes takes as many rows of changes
    * @param kept takes {@link ColumnBlock#words} words for each row: a bit for each column, from the
    *     lowest on, 1 for kept; others are 0
@@ -41,12 +44,12 @@ public interface SparseGptKernels {
       int threshold, float[] rows, int count, ColumnBlock block, float[] changes, long[] kept);
 
   /**
-   * Prunes the lowest of each group, of equal ones the first columns, chosen when all columns
-   * before the group have been taken.
+   * Prunes the lowest of each group, of equal ones the first columns. A group's are chosen when all
+   * columns before the group have been taken.
    *
-   * @param pruned weights of a group that go
+   * @param pruned how many weights of a group go
    * @param size columns of a group; the block's width is a multiple of it
-   * @param rows as for {@link #pruneAtMost}, as are the others
+   * @param rows as for {@link #pruneAtMost}, as are the other parameters
    */
   void pruneGroups(
       int pruned,

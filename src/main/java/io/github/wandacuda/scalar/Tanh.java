@@ -21,6 +21,7 @@ public final class Tanh {
 
   private Tanh() {}
 
+  /** Returns tanh(x) as the class describes. */
   public static float of(float x) {
     float size = Math.abs(x);
     if (size < SMALL) {

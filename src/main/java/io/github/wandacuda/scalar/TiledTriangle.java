@@ -1,9 +1,9 @@
 package io.github.wandacuda.scalar;
 
 /**
- * A lower triangular matrix in float64, cut into squares of {@link #TILE} rows and columns, of
- * which those on and below the diagonal are held, each row-major in an array of its own. The last
- * tiles reach past the matrix; there they hold the unit matrix.
+ * A lower triangular matrix in float64, cut into squares of {@link #TILE} rows and columns. Tiles
+ * on and below the diagonal are stored, each row-major in an array of its own. The last tiles reach
+ * behind the matrix; there they hold the unit matrix.
  */
 public final class TiledTriangle {
   /** Rows and columns of a tile: 32 KiB, so that one stays in the first-level cache. */
@@ -38,11 +38,21 @@ public final class TiledTriangle {
     return tiles.length;
   }
 
-  /** Returns a tile, not a copy. */
+  /**
+   * Returns a tile itself, so that changes to it change the matrix.
+   *
+   * @param row the tile's row among the tiles
+   * @param column the tile's column, at most its row
+   */
   public double[] tile(int row, int column) {
     return tiles[row][column];
   }
 
+  /**
+   * Puts another array in a tile's place.
+   *
+   * @param tile row-major; taken over, not copied
+   */
   public void replace(int row, int column, double[] tile) {
     tiles[row][column] = tile;
   }
@@ -57,14 +67,18 @@ public final class TiledTriangle {
     tiles[row / TILE][column / TILE][row % TILE * TILE + column % TILE] = value;
   }
 
-  /** Lets go of a column of tiles, which must not be used again. */
+  /**
+   * Frees a column of tiles, which must not be used again.
+   *
+   * @param column its number among the tiles
+   */
   public void release(int column) {
     for (int row = column; row < tiles.length; row++) {
       tiles[row][column] = null;
     }
   }
 
-  /** Returns the elements row by row, each row up to its diagonal. */
+  /** Returns a copy of the elements row by row, each row up to its diagonal. */
   public double[][] rows() {
     double[][] rows = new double[order][];
     for (int i = 0; i < order; i++) {

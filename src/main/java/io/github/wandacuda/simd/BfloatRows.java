@@ -11,17 +11,26 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Products of a block of columns, weights of BF16. Each goes on with chains and moves the bytes
- * {@code at} which values begin, and is a method of its own, small enough for the JIT to keep all
- * vectors in registers: beyond a size it inlines no more. That it knows a bound of the words saves
- * it the loop's safepoints, and registers.
+ * Products of a block of columns and weights of BF16. Each method continues chains and advances
+ * {@code at}, the byte offsets at which the rows' values begin. The methods are separate and small
+ * enough for the JIT to keep all vectors in registers: beyond a certain size it stops inlining. A
+ * known bound of the words saves it the loop's safepoints, and registers.
  */
 final class BfloatRows {
   private static final long BITS = 0xffff_ffffL;
 
   private BfloatRows() {}
 
-  /** Multiplies four rows of weights by one of activations. */
+  /**
+   * Multiplies four rows of weights by one of activations.
+   *
+   * @param values the stored values of the matrix
+   * @param at where the next value of each row is in {@code values}, in bytes; advanced
+   * @param bits the rows' bits of this block, {@code words} for each
+   * @param words 32 columns each
+   * @param x activations of the block
+   * @param chains the running sums, which are continued
+   */
   static void four(
       MemorySegment values, long[] at, int[] bits, int words, float[] x, float[] chains) {
     FloatVector a0 = load(chains, 0);
@@ -78,7 +87,7 @@ final class BfloatRows {
   /**
    * Multiplies two rows of weights by four of activations.
    *
-   * @param row the first one's number among those side by side
+   * @param row the number of the first of the two among the rows whose bits were read together
    */
   static void two(
       MemorySegment values, long[] at, int row, int[] bits, int words, float[] x, float[] chains) {
@@ -161,8 +170,11 @@ final class BfloatRows {
   }
 
   /**
-   * Multiplies the first row of weights, reading not a byte beyond its values, by one of
-   * activations.
+   * Multiplies the first row of weights by one row of activations, and reads no byte beyond the
+   * row's values.
+   *
+   * @param token which row of activations
+   * @param tokens how many there are
    */
   static void one(
       MemorySegment values,

@@ -12,18 +12,22 @@ import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
 
 /**
- * The whole scores of a few elements of a row, of which the lowest are cleared. There is about one
- * in 64 columns, here or there, so a loop that ends with a word's last would be guessed wrong for
- * every other word; that takes longer than writing places that the next word overwrites.
+ * The whole scores of a few elements of a row, of which the lowest are cleared.
+ *
+ * <p>About one column in 64 is listed. A loop over the bits of each word would end after a random
+ * number of steps, which the processor predicts wrongly for every other word; that takes longer
+ * than always writing {@link #ALWAYS} places that the next word overwrites.
  */
 public final class Candidates {
   /** How many elements can be listed. */
   public static final int MOST = 512;
 
-  /** So many places are written for each word, whether it has as many bits or not. */
+  /** So many places are written for each word, even if it has fewer bits. */
   private static final int ALWAYS = 3;
 
-  /** Among so few scores they mostly are spread evenly; where they aren't, the rest is halved. */
+  /**
+   * Steps that assume evenly spread scores, as a few mostly are; after these the range is halved.
+   */
   private static final int INTERPOLATIONS = 4;
 
   private final DType dtype;
@@ -34,7 +38,13 @@ public final class Candidates {
   private int count;
   private int padded;
 
-  /** Prepares rows of elements, or of codes, of which none is cleared, if those are given. */
+  /**
+   * Prepares rows.
+   *
+   * @param dtype the elements' type
+   * @param norms a norm for each column
+   * @param codes rows of codes to score instead of elements, none of which is cleared; or null
+   */
   public Candidates(DType dtype, float[] norms, CodeRows codes) {
     this.dtype = dtype;
     this.norms = norms;
@@ -44,6 +54,8 @@ public final class Candidates {
   /**
    * Lists elements, in the order of their columns.
    *
+   * @param memory holds the row
+   * @param at where the row begins, in bytes
    * @param which one bit for each column, at most {@link #MOST} of them 1
    */
   public void list(MemorySegment memory, long at, long[] which) {
@@ -82,12 +94,15 @@ public final class Candidates {
   }
 
   /**
-   * Clears the lowest, of equal ones the lowest columns.
+   * Clears the listed elements with the lowest scores, among equal ones those in the lowest
+   * columns.
    *
-   * @param wanted how many; at most as many as are listed
+   * @param wanted how many, at most as many as are listed
    * @param lowest a number that no score is below
    * @param above a number that all scores are below
-   * @return a score that none of them is above and none of the others below
+   * @param kept receives a 0 for each column that is cleared
+   * @return a threshold: no cleared element's score is above it, and no other listed element's is
+   *     below
    */
   public int clearLowest(
       int wanted, int lowest, int above, MemorySegment memory, long at, long[] kept) {
@@ -103,7 +118,12 @@ public final class Candidates {
     return threshold;
   }
 
-  /** Clears at most {@code most} of those whose bits are set, and returns how many. */
+  /**
+   * Clears at most {@code most} of the elements whose bits are set.
+   *
+   * @param from the number of the element of the lowest bit
+   * @return how many were cleared
+   */
   private int clear(int from, long bits, int most, MemorySegment memory, long at, long[] kept) {
     int end = Math.min(most, Long.bitCount(bits));
     long left = bits;
@@ -118,7 +138,10 @@ public final class Candidates {
     return end;
   }
 
-  /** Returns a number that at most {@code wanted} are below, and at least as many not above. */
+  /**
+   * Returns a score that at most {@code wanted} scores are below, and at least {@code wanted} are
+   * below or equal.
+   */
   private int threshold(int wanted, int lowest, int above) {
     int low = lowest;
     int high = above;
@@ -154,7 +177,9 @@ public final class Candidates {
     return below;
   }
 
-  /** Returns which of the 64 scores from {@code first} on are below a threshold. */
+  /**
+   * Returns one bit for each of the 64 scores from {@code first} on, 1 if it is below a threshold.
+   */
   private long below(int first, int threshold) {
     int end = Math.min(padded, first + Long.SIZE);
     long below = 0;

@@ -12,10 +12,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
 /**
- * A quantized weight in the order in which {@link VectorLinearCodes} reads it, as {@link
- * FeatureBlocks} has others: by blocks of features, within a block by columns. Codes stay codes. Of
- * 4 bits, those of feature i of a vector's number and of the feature a vector further are the
- * halves of a byte. Scales are widened, one for each feature of a block and each group of columns.
+ * A quantized weight in the order in which {@link VectorLinearCodes} reads it: by blocks of
+ * features, within a block by columns, as {@link FeatureBlocks} stores other weights. Codes stay
+ * codes. Of 4-bit codes, a byte holds that of a feature in its lower half and that of the feature a
+ * vector's length further in its upper half. Scales are widened to float32, one for each feature of
+ * a block and each group of columns.
  */
 final class CodeBlocks implements PackedWeight {
   static final int FEATURES = FeatureBlocks.FEATURES;
@@ -40,7 +41,10 @@ final class CodeBlocks implements PackedWeight {
   private final MemorySegment codes;
   private final MemorySegment scales;
 
-  /** Whether no code is NaN, and scales are such as {@link VectorLinearCodes} multiplies with. */
+  /**
+   * Whether {@link VectorLinearCodes} can multiply: no code is NaN, and all scales are in its
+   * range.
+   */
   private volatile boolean isMultiplied = true;
 
   private CodeBlocks(QuantizedMatrix w) {
@@ -61,6 +65,7 @@ final class CodeBlocks implements PackedWeight {
   /**
    * Packs a weight.
    *
+   * @param workers pack blocks side by side
    * @return nothing if it is of a format that isn't multiplied so
    */
   static Optional<PackedWeight> of(QuantizedMatrix w, WorkerPool workers) {
@@ -140,12 +145,20 @@ final class CodeBlocks implements PackedWeight {
     return (long) columns * columnBytes();
   }
 
-  /** Returns the offset of a column of the block that begins with a feature. */
+  /**
+   * Returns where a column of a block is among the codes, in bytes.
+   *
+   * @param feature the block's first
+   */
   long at(int feature, int column) {
     return feature / FEATURES * blockBytes() + (long) column * columnBytes();
   }
 
-  /** Returns the offset of the scales of a column's group in that block. */
+  /**
+   * Returns where the scales of a column's group are in a block, in bytes.
+   *
+   * @param feature the block's first
+   */
   long scaleAt(int feature, int column) {
     long group = (long) (feature / FEATURES) * groups() + column / groupColumns;
     return group * FEATURES * Float.BYTES;
@@ -167,7 +180,12 @@ final class CodeBlocks implements PackedWeight {
     return scales;
   }
 
-  /** Widens a part of a row, as {@link QuantizedMatrix#read} does. */
+  /**
+   * Widens a part of a row, as {@link QuantizedMatrix#read} does.
+   *
+   * @param column the first column
+   * @param to takes {@code count} numbers from {@code offset} on
+   */
   void read(int row, int column, int count, float[] to, int offset) {
     int feature = row % FEATURES;
     int place = table == null ? feature : feature % W;

@@ -30,14 +30,15 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Rows of FP8 or MXFP4 codes as bytes that are in the order of the weights' magnitudes, so that
- * {@link ThresholdPasses} tell scores apart in each column's own terms. Codes of E4M3 are such
- * bytes but for their sign, and those of E2M1 once their block's power of two is in their exponent.
- * Either are the upper bits of a float32:
+ * Rows of FP8 or MXFP4 codes as bytes that are ordered as the weights' magnitudes are, so that
+ * {@link ThresholdPasses} can compare scores in each column's own terms. Codes of E4M3 without
+ * their sign are such bytes. Codes of E2M1 become such bytes when their block's power of two is
+ * added to their exponent. Both kinds are upper bits of a float32:
  *
  * <pre>|weight| = (float32 of the bits byte &lt;&lt; shift) * unit * scale of the column</pre>
  *
- * of which the product by the unit, a power of two, is exact; so it is in the scales already.
+ * The unit is a power of two, so a product by it is exact, and the scales are kept multiplied by
+ * it.
  */
 public final class CodeRows {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -53,10 +54,13 @@ public final class CodeRows {
   private static final int SHIFT_OF_E4M3 = 20;
   private static final int SHIFT_OF_E2M1 = 22;
 
-  /** The lowest exponent of E4M3 stands for 2^-6, and that of float32 for 2^-126. */
+  /** The lowest exponent of E4M3 is 2^-6, that of float32 2^-126; this is their quotient. */
   private static final float UNIT_OF_E4M3 = 0x1p120f;
 
-  /** Scales of MXFP4 from the next one on, 2^-49, fit into a byte's exponent, 60 of them. */
+  /**
+   * MXFP4's scales are bytes of an exponent. Those from 78 (2^-49) on, 60 of them, fit into the
+   * exponent of our bytes.
+   */
   private static final int BASE = 77;
 
   private static final int MOST_EXPONENT = 60;
@@ -65,13 +69,13 @@ public final class CodeRows {
   /** Products from here up to the inverse are rounded as normal numbers are. */
   private static final float LEAST = 0x1p-100f;
 
-  /** More than rounding can move a quotient by, in its last places. */
+  /** A bound on the error of a quotient by rounding, in units of the last place. */
   private static final int NEAR = 16;
 
   private final int columns;
   private final float[] norms;
 
-  /** Those of the columns, times the unit. */
+  /** The scale of each column, times the unit. */
   private final float[] scales;
 
   private final float[] inverses;
@@ -85,7 +89,11 @@ public final class CodeRows {
   private int shift;
   private float unit;
 
-  /** Prepares rows of as many columns as there are norms. */
+  /**
+   * Prepares rows.
+   *
+   * @param norms a norm for each column
+   */
   @SuppressWarnings("MustBeClosedChecker") // Freed with this.
   public CodeRows(float[] norms) {
     columns = norms.length;
@@ -104,15 +112,20 @@ public final class CodeRows {
   }
 
   /**
-   * Returns where a column's norm is: a word has four columns, and the norms of a vector of words
-   * are those of its first bytes, then of its second ones, and so on.
+   * Returns the place of a column's norm. A word has four columns; the norms of a vector of words
+   * are those of its first bytes, then those of its second ones, and so on.
    */
   private static int at(int column) {
     int inVector = column & BYTES.length() - 1;
     return column - inVector + (inVector & Integer.BYTES - 1) * COUNT + inVector / Integer.BYTES;
   }
 
-  /** Loads a row; returns false if it is of another format, or hasn't only ordinary numbers. */
+  /**
+   * Loads a row.
+   *
+   * @return false if the row is of another format, or has numbers that aren't ordinary: then it has
+   *     to be widened
+   */
   public boolean load(QuantizedMatrix matrix, int row) {
     Codes codes = matrix.codes();
     Scales by = matrix.scales();
@@ -136,7 +149,7 @@ public final class CodeRows {
     return small ? spread(by, row) : readScales(by, row) && areFinite(from, at, memory);
   }
 
-  /** Reads the scales of E4M3 unless they are those of the row before. */
+  /** Reads a row's E4M3 scales, unless they are those of the row before. */
   private boolean readScales(Scales by, int row) {
     long index = by.index(row, 0);
     if (by == of && index == block) {
@@ -172,7 +185,10 @@ public final class CodeRows {
     }
   }
 
-  /** Makes the scores' factors ready to divide by; 0 for those where products may not be exact. */
+  /**
+   * Computes the reciprocals of the scores' factors; 0 for a column whose products may not be
+   * exact.
+   */
   private void invert() {
     for (int at = 0; at < scales.length; at += COUNT) {
       FloatVector scale = Lanes.load(scales, at).mul(1 / unit);
@@ -186,7 +202,11 @@ public final class CodeRows {
     }
   }
 
-  /** Copies a row of E4M3 without its signs; returns whether none is NaN. */
+  /**
+   * Copies a row of E4M3 without its signs.
+   *
+   * @return whether no code is NaN
+   */
   private static boolean areFinite(MemorySegment from, long at, MemorySegment to) {
     if (from.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
@@ -201,7 +221,11 @@ public final class CodeRows {
     return highest.reduceLanes(MAX) < MAGNITUDE;
   }
 
-  /** Spreads a row of pairs; returns false if a block's scale isn't among usual ones. */
+  /**
+   * Spreads a row of 4-bit codes to a byte each.
+   *
+   * @return false if a block's scale is outside the range that bytes can hold
+   */
   private boolean spread(Scales by, int row) {
     int count = Math.ceilDiv(columns, BLOCK);
     MemorySegment.copy(by.data(), ValueLayout.JAVA_BYTE, by.index(row, 0), exponents, 0, count);
@@ -223,7 +247,10 @@ public final class CodeRows {
     return lowest >= 1 && highest <= MOST_EXPONENT;
   }
 
-  /** Spreads a row. With the exponent 0 a code of 1 stands for one half, and 2 for 1. */
+  /**
+   * Spreads a row of 4-bit codes to a byte each. With the exponent 0, code 1 stands for one half
+   * and code 2 for 1.
+   */
   private static void spread(MemorySegment from, byte[] exponents, MemorySegment to) {
     if (from.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
@@ -247,9 +274,9 @@ public final class CodeRows {
   }
 
   /**
-   * Makes a row's codes 0 as {@link QuantizedMatrix#keep} does.
+   * Replaces codes of a row by the code of 0, as {@link QuantizedMatrix#keep} does.
    *
-   * @param kept one bit for each column, 0 where it goes
+   * @param kept one bit for each column, 0 if its code is replaced
    */
   public static void keep(QuantizedMatrix matrix, int row, long[] kept) {
     Codes codes = matrix.codes();

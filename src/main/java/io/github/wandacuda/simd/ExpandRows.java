@@ -8,13 +8,16 @@ import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 
 /**
- * Products of BF16 on a processor that expands vectors of 512 bits; F16, which has to be widened
- * too, took longer than the dense matrix, so that others are multiplied as elsewhere. The time is
- * that of reading the matrix, so rows that are multiplied together lie far apart in a range: a
- * thread then reads uninterrupted streams of values, which the processor fetches ahead of it.
+ * Products of a sparse BF16 matrix on a processor that expands vectors of 512 bits. Other types are
+ * multiplied by {@link PanelRows}: F16 has to be widened, too, and took longer than the dense
+ * matrix.
+ *
+ * <p>The time is that of reading the matrix. So rows that are multiplied together lie far apart in
+ * a range: a thread then reads uninterrupted streams of values, which the processor fetches ahead
+ * of it.
  */
 public final class ExpandRows implements SparseKernels {
-  /** Bytes that a vector reads, from the first value of a step on. */
+  /** The bytes that are read from the first value of a step on, even if it has fewer values. */
   private static final int VECTOR = 64;
 
   private final ThreadLocal<ColumnBlocks> blocks = ThreadLocal.withInitial(ColumnBlocks::new);
@@ -45,7 +48,10 @@ public final class ExpandRows implements SparseKernels {
     product.ones(product.fours(from, end), to);
   }
 
-  /** Returns how many rows can be read by whole vectors without leaving the memory. */
+  /**
+   * Returns how many rows can be read by whole vectors without reading behind the end of the
+   * memory.
+   */
   private static int readableRows(SparseMatrix matrix) {
     long bytes = matrix.dtype().bytes();
     long last = matrix.values().byteSize() - VECTOR;
@@ -57,12 +63,16 @@ public final class ExpandRows implements SparseKernels {
   }
 
   /**
-   * One call's operands, weights of BF16, multiplied block by block of columns. While a block is
-   * multiplied, the next one's bits are on their way.
+   * The operands of one call, multiplied block by block of columns. While a block is multiplied,
+   * the bits of the next one are loaded ahead.
    */
   private record BlockProduct(
       SparseMatrix matrix, ColumnBlocks own, float[] out, int outAt, int count) {
-    /** Multiplies as many rows as fours make up and returns the first that is left. */
+    /**
+     * Multiplies rows by fours.
+     *
+     * @return the first of the rows that are left, fewer than four
+     */
     int fours(int from, int to) {
       int distance = (to - from) / ROWS;
       int end = from + distance;
@@ -115,7 +125,7 @@ public final class ExpandRows implements SparseKernels {
       }
     }
 
-    /** Multiplies each row alone, however close the end of the memory is. */
+    /** Multiplies each row by itself, reading nothing behind the end of the memory. */
     void ones(int from, int to) {
       for (int row = from; row < to; row++) {
         own.at[0] = start(row);

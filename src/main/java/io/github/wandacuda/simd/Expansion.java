@@ -12,8 +12,8 @@ import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Vectors of 512 bits whose lanes are the next values where a bit is set, and 0 elsewhere; and the
- * sums of the chains that are made with them, in the order that {@link SparseKernels} states.
+ * Expands values to vectors of 512 bits: where a bit is set a lane gets the next value, elsewhere
+ * 0. Also adds up chains in the order that {@link SparseKernels} states.
  */
 final class Expansion {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
@@ -22,7 +22,7 @@ final class Expansion {
 
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
-  /** Kernels use it as it is: a vector made in a loop is more for the JIT to inline. */
+  /** A constant, since a vector that is made in a loop is more for the JIT to inline. */
   private static final IntVector UPPER_HALVES = IntVector.broadcast(INTS, 0xffff_0000);
 
   /** Floats of a vector. */
@@ -40,14 +40,14 @@ final class Expansion {
     return FloatVector.fromArray(FLOATS, array, at);
   }
 
-  /** Returns 32 weights of 16 bits as pairs, of which 64 bytes are read. */
+  /** Expands 32 weights of 16 bits, two in a lane. Always reads 64 bytes. */
   static IntVector pairs(MemorySegment values, long at, long bits) {
     return ShortVector.fromMemorySegment(SHORTS, values, at, ORDER)
         .expand(VectorMask.fromLong(SHORTS, bits))
         .reinterpretAsInts();
   }
 
-  /** Returns the same, of which no more is read than there are bits. */
+  /** Expands 32 weights as {@link #pairs} does, but reads no more values than there are bits. */
   static IntVector lastPairs(MemorySegment values, long at, long bits) {
     VectorMask<Short> there = VectorMask.fromLong(SHORTS, (1L << Long.bitCount(bits)) - 1);
     return ShortVector.fromMemorySegment(SHORTS, values, at, ORDER, there)
@@ -55,12 +55,12 @@ final class Expansion {
         .reinterpretAsInts();
   }
 
-  /** Returns the BF16 in the lower halves. */
+  /** Returns the BF16 in the lower halves of words as float32. */
   static FloatVector lowBfloats(IntVector pairs) {
     return pairs.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats();
   }
 
-  /** Returns the BF16 in the upper halves. */
+  /** Returns the BF16 in the upper halves of words as float32. */
   static FloatVector highBfloats(IntVector pairs) {
     return pairs.and(UPPER_HALVES).reinterpretAsFloats();
   }
@@ -69,11 +69,14 @@ final class Expansion {
     return VectorShuffle.fromOp(FLOATS, lane -> lane ^ distance);
   }
 
-  /** Returns the sum of even chains, in the first half of a step, and odd ones, in the second. */
+  /**
+   * Returns the sum of chains: the even ones are in the first half of a step, the odd ones in the
+   * second.
+   */
   static float alternate(float[] chains, int at) {
     FloatVector even = load(chains, at);
     FloatVector odd = load(chains, at + HALF);
-    // Both sums at once: those of the even chains in the lower lanes, of the odd in the upper.
+    // Both halves are added at once: even chains in the lower lanes, odd ones in the upper lanes.
     FloatVector sums =
         even.blend(odd, UPPER).add(even.rearrange(BY_8).blend(odd.rearrange(BY_8), UPPER));
     sums = sums.add(sums.rearrange(BY_4));

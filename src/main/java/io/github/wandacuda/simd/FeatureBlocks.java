@@ -15,12 +15,19 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * A weight in the order in which {@link VectorLinearRows} reads it, once from the first byte to the
- * last: by blocks of {@link #FEATURES} features, within a block by columns. Read in place, a row of
- * weights is one feature's, so 16 rows would have to be turned in registers first, which takes
- * longer than memory does. A block is narrow, since several are read side by side: a processor
- * fetches several streams from memory faster than one. Types stay as they are. Of BF16, the weights
- * of feature i of 16 (a vector's number) and of feature i + 16 are the halves of an int, so that a
- * vector of ints becomes two vectors of features by a shift and a mask.
+ * last: by blocks of {@link #FEATURES} features, within a block by columns. In place, a row of
+ * weights belongs to one feature, so 16 rows would have to be transposed in registers first, which
+ * takes longer than reading memory does. A block is narrow, since several are read side by side: a
+ * processor fetches several streams from memory faster than one.
+ *
+ * <p>Types stay as they are. Of BF16, the weights of feature i of 16 (a vector's length) and of
+ * feature i + 16 are the halves of an int, so that a vector of ints becomes two vectors of features
+ * by a shift and a mask.
+ *
+ * @param arena owns the memory, and is closed with this
+ * @param rows features of the weight
+ * @param columns columns of the weight
+ * @param data the blocks; features that pad the last one have undefined content
  */
 record FeatureBlocks(Arena arena, DType dtype, int rows, int columns, MemorySegment data)
     implements PackedWeight {
@@ -36,6 +43,12 @@ record FeatureBlocks(Arena arena, DType dtype, int rows, int columns, MemorySegm
 
   private static final int PAGE = 4096;
 
+  /**
+   * Copies a weight into blocks.
+   *
+   * @param workers pack blocks side by side
+   * @return the caller's to close
+   */
   @SuppressWarnings("MustBeClosedChecker") // Closed with the blocks.
   public static FeatureBlocks of(WeightMatrix w, WorkerPool workers) {
     Arena arena = Arena.ofShared();
@@ -99,7 +112,11 @@ record FeatureBlocks(Arena arena, DType dtype, int rows, int columns, MemorySegm
     return (long) columns * FEATURES * dtype.bytes();
   }
 
-  /** Returns the offset of a column of the block that begins with a feature. */
+  /**
+   * Returns where a column of a block is, in bytes.
+   *
+   * @param feature the block's first
+   */
   public long at(int feature, int column) {
     return feature / FEATURES * blockBytes() + (long) column * FEATURES * dtype.bytes();
   }
@@ -136,6 +153,8 @@ record FeatureBlocks(Arena arena, DType dtype, int rows, int columns, MemorySegm
    * lacks; done by shifts and a product, subnormals take a hundred times as long as others.
    *
    * @param at the offset of the first one
+   * @param count how many
+   * @param to takes the numbers from {@code offset} on
    */
   public static void halves(MemorySegment data, long at, int count, float[] to, int offset) {
     for (int i = 0; i < count; i++) {

@@ -15,18 +15,22 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * Attention of the last queries of a sequence whose keys and values were kept. Keys and values are
- * read once, in the rows in which they lie, for all query heads that share them. The time is that
- * of reading them, so a part takes several heads that lie side by side: a processor fetches a row
- * of kilobytes ahead, but of a few hundred bytes it learns only when they are asked for. Scores run
- * across keys in vectors, so some keys are turned in the cache first; outputs run across features,
- * by {@link KeptValues}. A {@link QueryBlock} would pack all keys and values, for a single query
- * too.
+ * read once, in the rows in which they lie, for all query heads that share them. {@link QueryBlock}
+ * would pack all keys and values first, even for a single query.
+ *
+ * <p>The time is that of reading them, so a part takes several heads that lie side by side: a
+ * processor prefetches a row of kilobytes, but a few hundred bytes only when they are asked for.
+ * Vectors of scores run across keys, so some keys at a time are transposed in the cache; vectors of
+ * outputs run across features, see {@link KeptValues}.
  */
 final class FewQueries {
   /** Queries that share a pass over the keys. */
   static final int QUERIES = 8;
 
-  /** Features of a row of keys that a part reads, if its heads are that small: 2 KB. */
+  /**
+   * A part takes as many heads as have so many features together, 2 KB of a row of keys; one at
+   * least.
+   */
   private static final int FEATURES = 512;
 
   private static final int RUN = CpuForwardKernels.RUN;
@@ -43,13 +47,14 @@ final class FewQueries {
   private float[] sums = {};
 
   /**
-   * The queries and heads of a call. Its members are the rows of scores, one for each query and
-   * head: by key and value heads, then by tokens, then by the query heads that share those.
+   * The queries and heads of a task. Its members, each a query and a head, are the rows of scores:
+   * ordered by key and value heads, then by tokens, then by the query heads that share those.
    *
+   * @param sequence the sequence's number
    * @param shared the first key and value head
-   * @param sharedEnd the one after the last
-   * @param first the sequence's first query that is computed, a token
-   * @param end the token after the last one
+   * @param sharedEnd one past the last key and value head
+   * @param first the first query, as a token of the sequence
+   * @param end one past the last query
    */
   record Part(int sequence, int shared, int sharedEnd, int first, int end) {
     int sharedHeads() {
@@ -60,7 +65,7 @@ final class FewQueries {
       return sharedHeads() * (end - first) * group(shape);
     }
 
-    /** Returns the place of a member's key and value head among those of the part. */
+    /** Returns the number of a member's key and value head among those of the part. */
     int place(AttentionShape shape, int member) {
       return member / group(shape) / (end - first);
     }
@@ -84,12 +89,16 @@ final class FewQueries {
     }
   }
 
-  /** Returns how many key and value heads a part takes. */
+  /**
+   * Returns how many key and value heads a part takes; fewer if there would be too few parts for
+   * all workers.
+   */
   static int sharedHeads(AttentionShape shape, int workers) {
     int share = Math.ceilDiv(shape.keyValueHeads(), workers);
     return Math.clamp(FEATURES / shape.headSize(), 1, share);
   }
 
+  /** Computes a part. */
   void attend(AttentionOperands<CpuTensor> operands, Part part) {
     AttentionShape shape = operands.shape();
     CpuTensor q = operands.q();
@@ -122,7 +131,10 @@ final class FewQueries {
     }
   }
 
-  /** Writes keys feature by feature; the content of lanes from {@code end} on is undefined. */
+  /**
+   * Transposes keys of a tile: writes them feature by feature. Lanes from {@code end} on have
+   * undefined content.
+   */
   private void turnKeys(CpuTensor k, int start, int from, int end, int column, int width) {
     for (int j = from; j < end; j += Lanes.COUNT) {
       int at = k.at(start + j) + column;
@@ -169,18 +181,20 @@ final class FewQueries {
     (add ? load(scores, to).add(chain) : chain).intoArray(scores, to);
   }
 
-  /** The softmax of one query's scores, which lie side by side. */
+  /** The softmax of the scores of one query, which lie side by side. */
   private static final class KeyScores {
     private static final FloatVector INDEX = (FloatVector) Lanes.FLOATS.broadcast(0).addIndex(1);
 
     private final float[] lanes = new float[LaneSum.LANES];
 
     /**
-     * Scales, bounds and biases the scores that a token sees, and replaces them by exp(score -
-     * max).
+     * Turns products of a query and keys into exponentials: scales, bounds and biases the scores of
+     * keys that a token sees, and replaces each by exp(score - max).
      *
-     * @param scores products of the query and the keys; room for a whole number of sixteen keys
-     * @param at the score of the sequence's first key
+     * @param scores products of the query and the keys, with room for a multiple of sixteen keys
+     * @param at the index of the score of the sequence's first key
+     * @param head the query head
+     * @param token the query's token
      * @return the sum of the exponentials, the sink's included
      */
     float exponentials(
@@ -218,7 +232,7 @@ final class FewQueries {
       return sinks == null ? sum : sum + Exponential.exp(sink - highest);
     }
 
-    /** Returns which of a vector's keys, from {@code j} on, are among those that a token sees. */
+    /** Returns the lanes, of the keys from {@code j} on, whose keys a token sees. */
     private static VectorMask<Float> seen(int j, int first, int token) {
       return INDEX
           .compare(VectorOperators.GE, (float) (first - j))
@@ -227,9 +241,9 @@ final class FewQueries {
   }
 
   /**
-   * Sums of kept values, each times a key's weight, for the queries and heads that share them. Some
-   * rows at a time are copied to the first-level cache: where they lie, a power of two apart, few
-   * of them would stay in any cache for the next head.
+   * Sums of kept values, weighted by each key's weight, for the queries and heads that share them.
+   * Some rows at a time are copied to the first-level cache: in place they lie a power of two
+   * apart, so that few of them would stay in any cache for the next head.
    */
   private static final class KeptValues {
     private static final int W = Lanes.COUNT;
@@ -237,7 +251,7 @@ final class FewQueries {
     /** Keys whose values are copied: 32 KB of 128 features. */
     private static final int KEYS = 64;
 
-    /** Heads that one pass over values is for. */
+    /** Query heads that are computed in one pass over the values. */
     private static final int HEADS = 4;
 
     private float[] values = {};
@@ -282,7 +296,14 @@ final class FewQueries {
       }
     }
 
-    /** Goes on with all chains by the values that were copied. */
+    /**
+     * Continues all chains with the values that were copied.
+     *
+     * @param weights a row for each member of the part
+     * @param length elements of a row of weights
+     * @param from the first key
+     * @param to one past the last key
+     */
     private void multiply(
         float[] weights, int length, AttentionShape shape, FewQueries.Part part, int from, int to) {
       int size = shape.headSize();

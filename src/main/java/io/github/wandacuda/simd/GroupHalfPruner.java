@@ -6,21 +6,23 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Prunes the lower half of each group of four or eight 16-bit elements, 2:4 and 4:8. A group tells
- * by itself what is pruned, so {@link LowestHalves} passes over a row just once, while it comes
- * from memory: it compares the upper halves of the scores' bits, and clears what they tell apart.
- * The one group in a hundred where they are equal at the threshold is looked at element by element
- * afterwards. If many are such, the row is left to a pruner that compares whole scores, and so are
- * the next ones.
+ * Prunes the lower half of each group of four or eight 16-bit elements, 2:4 and 4:8. No other group
+ * matters to what a group loses, so {@link LowestHalves} passes over a row just once, while the row
+ * comes from memory: it compares the upper halves of the scores' bits and clears the elements that
+ * these decide about. About one group in a hundred has equal upper halves at the threshold; it is
+ * decided element by element afterwards. If there are many such groups, this row and some after it
+ * are left to a pruner that compares whole scores.
  */
 public final class GroupHalfPruner extends RowPruner {
   private static final int FOUR = 4;
   private static final int EIGHT = 8;
 
-  /** One of so many groups may be looked at element by element. */
+  /** At most one in so many groups is decided element by element. */
   private static final int GROUPS_PER_TIE = 16;
 
-  /** Rows that are left to whole scores after one that had to be. */
+  /**
+   * After a row that was left to whole scores, so many are left to them without another attempt.
+   */
   private static final int PAUSE = 15;
 
   private final int columns;
@@ -35,7 +37,9 @@ public final class GroupHalfPruner extends RowPruner {
    *
    * @param dtype one of 16 bits
    * @param columns a multiple of {@code size}
+   * @param norms a norm for each column
    * @param size 4 or 8
+   * @param whole prunes rows by the same rule, by whole scores
    */
   public GroupHalfPruner(DType dtype, int columns, float[] norms, int size, RowPruner whole) {
     this.columns = columns;
@@ -58,6 +62,7 @@ public final class GroupHalfPruner extends RowPruner {
         : (memory, at, kept) -> finite = LowestHalves.clearEights(memory, at, false, norms, kept);
   }
 
+  /** Returns whether a rule prunes half of groups of four or eight elements of 16 bits. */
   public static boolean serves(DType dtype, LowestPerGroup rule) {
     boolean fits = rule.size() == FOUR || rule.size() == EIGHT;
     return fits && dtype != DType.F32 && 2 * rule.pruned() == rule.size();
@@ -82,7 +87,10 @@ public final class GroupHalfPruner extends RowPruner {
     return columns / 2;
   }
 
-  /** What is cleared already has the lowest scores of its group, and is pruned again. */
+  /**
+   * Prunes a row by whole scores. Elements that are cleared already have the lowest scores of their
+   * groups, so they are pruned again.
+   */
   private int pruneWhole(MemorySegment memory, long at, long[] kept) {
     int pruned = whole.prune(memory, at, kept);
     zeros = whole.zeros();

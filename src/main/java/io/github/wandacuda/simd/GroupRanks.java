@@ -8,9 +8,9 @@ import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Ranks the keys of each group of consecutive columns, for groups whose share of a plane fits a
- * vector: every key meets every other one of its group by rotating the group's lanes. A vector
- * holds as many whole groups as fit; lanes left over compute ranks that the next vector's
+ * Ranks the keys of each group of consecutive columns, if a group's share of a plane fits a vector:
+ * each key is compared with every other one of its group by rotating the group's lanes. A vector
+ * takes as many whole groups as fit; lanes left over compute ranks that those of the next vector
  * overwrite.
  */
 final class GroupRanks {
@@ -32,6 +32,7 @@ final class GroupRanks {
   /** Ranks from one plane to the next, with room for the lanes left over by the last vector. */
   private final int rankStride;
 
+  /** Returns whether groups of a size can be ranked: a group's share of a plane fits a vector. */
   static boolean fits(KeyLayout planes, int size) {
     return size % planes.count() == 0 && size / planes.count() <= COUNT;
   }

@@ -16,9 +16,9 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Passes over 16-bit keys, whose number is a multiple of the vector length; none is negative. A
- * difference's sign counts as well as a comparison's mask, and costs less. Each of a vector's
- * counters counts a share of the keys; with 65,536 keys for each they could overflow, which is more
+ * Passes over 16-bit keys. None of them is negative, and their number is a multiple of the vector
+ * length. Counts are sums of differences' signs, which cost less than masks of comparisons. Each
+ * lane counts a share of the keys; it could overflow with 65,536 keys in a share, which is more
  * columns than a row can have in memory.
  */
 public final class KeyCounts {
@@ -27,7 +27,9 @@ public final class KeyCounts {
 
   private KeyCounts() {}
 
-  /** Returns about the mean of the keys, of those in odd places of every fourth vector. */
+  /**
+   * Returns an estimate of the mean of the keys, from those in odd places of every fourth vector.
+   */
   public static int mean(short[] keys, int length) {
     IntVector sum = IntVector.zero(INTS);
     int count = 0;
@@ -39,6 +41,7 @@ public final class KeyCounts {
     return (int) (sum.reduceLanesToLong(ADD) / count);
   }
 
+  /** Returns how many keys are below a threshold. */
   public static int below(short[] keys, int length, short threshold) {
     ShortVector below = ShortVector.zero(SHORTS);
     for (int i = 0; i < length; i += SHORT_COUNT) {
@@ -48,8 +51,10 @@ public final class KeyCounts {
   }
 
   /**
-   * Returns the highest key below a threshold in the upper half, or 0, and the lowest one that
-   * isn't in the lower half.
+   * Finds the keys next to a threshold.
+   *
+   * @return in the upper half the highest key below it, or 0; in the lower half the lowest key that
+   *     isn't below it
    */
   public static int neighbours(short[] keys, int length, short threshold) {
     ShortVector highest = ShortVector.zero(SHORTS);
@@ -64,10 +69,12 @@ public final class KeyCounts {
   }
 
   /**
-   * Copies the keys from {@code low} to below {@code low + span} to another array, up to a vector
-   * more behind them. To be used where {@link Lanes#COMPRESSES_SHORTS} only.
+   * Copies the keys from {@code low} to below {@code low + span} to another array. To be used only
+   * if {@link Lanes#COMPRESSES_SHORTS}.
    *
-   * @return the number of keys copied, and in the upper half that of keys below {@code low}
+   * @param to takes the keys; up to a vector behind them is overwritten, too
+   * @return in the lower half the number of keys that were copied, in the upper half that of keys
+   *     below {@code low}
    */
   public static long gather(short[] keys, int length, short low, short span, short[] to) {
     ShortVector lows = ShortVector.zero(SHORTS);

@@ -4,9 +4,9 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.scalar.CpuSelectKernels;
 
 /**
- * Where a row's columns lie in an array of 32-bit keys or of norms. Words of 16-bit elements hold
- * an even and an odd column each, which {@link Scores} tells apart, so the even columns come first
- * and the odd ones in a second plane. F32 rows have one plane.
+ * Where a row's columns lie in an array of 32-bit keys or of norms. A word of 16-bit elements holds
+ * an even and an odd column, which {@link Scores} separates by a shift and a mask. So the even
+ * columns come first and the odd ones in a second plane. Rows of F32 have one plane.
  *
  * @param columns elements in a row
  * @param count planes, 1 or 2; column c is in plane {@code c % count}
@@ -19,7 +19,7 @@ public record KeyLayout(int columns, int count, int stride) {
     return new KeyLayout(columns, count, CpuSelectKernels.padded(columns) / count);
   }
 
-  /** Returns the keys of all planes, padding included. */
+  /** Returns how many keys all planes have, padding included. */
   public int length() {
     return count * stride;
   }
@@ -29,16 +29,17 @@ public record KeyLayout(int columns, int count, int stride) {
     return (columns + count - 1 - plane) / count;
   }
 
+  /** Returns the index of a column's key or norm. */
   public int at(int column) {
     int odd = count - 1;
     return (column & odd) * stride + (column >>> odd);
   }
 
   /**
-   * Returns where a column's key is in an array of 16-bit keys: in the columns' own order if
-   * elements have 16 bits. Two vectors of F32 keys give one of 16-bit keys, whose even lanes are
-   * the first one's and whose odd lanes the second one's, so there each run of 32-bit lanes is
-   * shuffled with the next.
+   * Returns the index of a column's key in an array of 16-bit keys. For elements of 16 bits it is
+   * the column itself. For F32, two vectors of keys are packed into one, whose even lanes are those
+   * of the first and whose odd lanes those of the second; so each run of 32-bit lanes is
+   * interleaved with the next.
    */
   int highAt(int column) {
     if (count == 2) {
@@ -48,7 +49,11 @@ public record KeyLayout(int columns, int count, int stride) {
     return column - inPair + inPair % Lanes.COUNT * 2 + inPair / Lanes.COUNT;
   }
 
-  /** Returns what belongs to the columns, one after the other, in this order; padding gets 0. */
+  /**
+   * Returns values in this order; those of padding are 0.
+   *
+   * @param values one for each column
+   */
   public float[] arranged(float[] values) {
     float[] arranged = new float[length()];
     for (int c = 0; c < values.length; c++) {

@@ -27,7 +27,12 @@ final class LaneTranspose {
   /** A square half turned. */
   private final float[] half = new float[W * W];
 
-  /** Where lanes go and which take part when a bit is swapped. */
+  /**
+   * The lanes that are swapped between two rows when a bit of the row and of the column is swapped.
+   *
+   * @param swap moves lanes to those whose number differs in the bit
+   * @param upper the lanes whose number has the bit
+   */
   private record Step(VectorShuffle<Float> swap, VectorMask<Float> upper) {
     static Step of(int bit) {
       boolean[] upper = new boolean[W];
@@ -39,12 +44,12 @@ final class LaneTranspose {
           VectorMask.fromArray(Lanes.FLOATS, upper, 0));
     }
 
-    /** Returns the row of a pair whose number lacks the bit, once it is swapped. */
+    /** Returns the new row of a pair whose number lacks the bit. */
     FloatVector low(FloatVector low, FloatVector high) {
       return low.blend(high.rearrange(swap), upper);
     }
 
-    /** Returns the other row of the pair. */
+    /** Returns the new row of a pair whose number has the bit. */
     FloatVector high(FloatVector low, FloatVector high) {
       return low.rearrange(swap).blend(high, upper);
     }
@@ -53,8 +58,10 @@ final class LaneTranspose {
   /**
    * Writes the columns of a square as rows.
    *
+   * @param at the index of the square's first element in {@code from}
    * @param stride elements from a row to the next in {@code from}
-   * @param width the same in {@code to}
+   * @param toAt the index of the first element in {@code to}
+   * @param width elements from a row to the next in {@code to}
    */
   public void square(float[] from, int at, int stride, float[] to, int toAt, int width) {
     switch (W) {
@@ -70,7 +77,7 @@ final class LaneTranspose {
     }
   }
 
-  /** Swaps {@code bit} and the next higher one. */
+  /** Swaps {@code bit} and the next higher bit of rows and columns. */
   private static void twoSteps(
       float[] from,
       int at,

@@ -7,8 +7,8 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The vector shape of this package's kernels. Constants of one class, because the JIT compiles a
- * vector operation to an instruction only where its species is a constant.
+ * The vector shape of this package's kernels. All constants are in one class, because the JIT
+ * compiles a vector operation to an instruction only if its species is a constant.
  */
 public final class Lanes {
   private static final VectorShape SHAPE = fixed(VectorShape.preferredShape());
@@ -34,8 +34,8 @@ public final class Lanes {
   public static final int SHORT_COUNT = SHORTS.length();
 
   /**
-   * Whether the processor compresses vectors of shorts, as far as the system tells. The Vector API
-   * does it in plain Java where it doesn't, which takes a hundred times as long as one by one.
+   * Whether the processor is known to compress vectors of shorts. On others the Vector API does it
+   * in plain Java, which takes a hundred times as long as moving elements one by one.
    */
   public static final boolean COMPRESSES_SHORTS =
       FLOATS.vectorShape() == VectorShape.S_512_BIT && MachineFacts.hasFlag("avx512_vbmi2");
@@ -43,7 +43,8 @@ public final class Lanes {
   private Lanes() {}
 
   /**
-   * Of 128, 256 and 512 bits the widest that the machine has; the kernels are written for these.
+   * Returns the widest shape that the machine has among 128, 256 and 512 bits, for which the
+   * kernels are written.
    */
   private static VectorShape fixed(VectorShape preferred) {
     int bits = preferred.vectorBitSize();

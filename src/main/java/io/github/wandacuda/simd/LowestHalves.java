@@ -19,14 +19,16 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Clears the lower half of each group of four or eight elements, unless keys are equal there.
+ * Clears the lower half of each group of four or eight elements, except in groups where keys are
+ * equal at the threshold.
  *
  * <p>Elements are read, scored, compared and written in one loop, which then takes hardly longer
- * than the memory: with three loops over a row, one for each step, 4096 BF16 columns took 1.3 µs,
- * and take 0.6 to 0.8, of which 0.4 in a cache (one thread of a Zen 4). In so long a loop C2 stops
- * inlining our own methods once it has made 18,000 nodes ("NodeCountInliningCutoff", 25.0.3), and
- * what it calls instead works on vectors as objects, six times slower. So those come first, and the
- * rest is written out.
+ * than reading the memory: three loops over a row, one for each step, took 1.3 µs for 4096 BF16
+ * columns, and one takes 0.6 to 0.8, of which 0.4 if they are in a cache (one thread of a Zen 4).
+ * In so long a loop C2 stops inlining our own methods once it has made 18,000 nodes
+ * ("NodeCountInliningCutoff", 25.0.3), and methods that it calls instead work on vectors as
+ * objects, six times slower. So our methods are called first in the loop, and the rest is written
+ * out.
  */
 final class LowestHalves {
   private static final int PAIRS = Long.SIZE / 2;
@@ -40,13 +42,16 @@ final class LowestHalves {
 
   /**
    * Clears the elements of each group of four that have at least two keys above them. A group is a
-   * 64-bit lane, so rotated lanes bring each key its others. No key is negative, so the sign of a
-   * difference tells which one is lower, and two of three signs are a majority.
+   * 64-bit lane, so each key meets the three others by rotating lanes. No key is negative, so the
+   * sign of a difference says which one is lower, and two of three signs are a majority.
    *
+   * @param memory holds the row
+   * @param at where the row begins, in bytes
    * @param brain whether elements are BF16, not F16
    * @param norms as {@link KeyLayout} arranges them
-   * @param kept one bit for each column, 0 where it is cleared
-   * @return whether all elements are finite; those from the first on that isn't are left
+   * @param kept receives one bit for each column, 0 if it is cleared
+   * @return whether all elements are finite; if not, the 64 columns with the first one that isn't,
+   *     and all after them, are left as they are
    */
   static boolean clearFours(
       MemorySegment memory, long at, boolean brain, float[] norms, long[] kept) {
@@ -87,7 +92,7 @@ final class LowestHalves {
     return at + (long) Integer.BYTES * pair;
   }
 
-  /** Returns which lane comes to each. */
+  /** Returns the lane numbers from which a shuffle takes each lane. */
   private static IntVector lanes(IntUnaryOperator from) {
     int[] lanes = new int[COUNT];
     Arrays.setAll(lanes, from);
@@ -95,7 +100,8 @@ final class LowestHalves {
   }
 
   /**
-   * Arranges a row's norms: those of the even columns of a vector, then those of its odd ones.
+   * Arranges a row's norms for {@link #clearEights}: those of the even columns of a vector, then
+   * those of its odd ones.
    *
    * @param planes the norms as {@link KeyLayout} arranges them
    */
@@ -121,7 +127,10 @@ final class LowestHalves {
    * in both; from then on the even words of one vector and the odd words of the next share a
    * vector.
    *
+   * @param brain whether elements are BF16, not F16
    * @param norms as {@link #arranged} says
+   * @param kept receives one bit for each column, 0 if it is cleared
+   * @return whether all elements are finite
    */
   static boolean clearEights(
       MemorySegment memory, long at, boolean brain, float[] norms, long[] kept) {

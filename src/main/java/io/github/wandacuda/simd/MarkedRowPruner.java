@@ -10,9 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
 
-/**
- * Prunes rows by a rule that tells of each key whether it is pruned: in groups, or by a threshold.
- */
+/** Prunes rows by a rule that decides about each key: in groups, or by a threshold. */
 public final class MarkedRowPruner extends RowPruner {
   private static final int FOUR = 4;
   private static final IntVector NEXT_OF_2 = rotation(2, 1);
@@ -24,14 +22,15 @@ public final class MarkedRowPruner extends RowPruner {
   private static final IntVector AFTER_SECOND_OF_4 = after(SECOND_OF_4);
   private static final IntVector AFTER_THIRD_OF_4 = after(THIRD_OF_4);
 
+  /** Decides which keys are pruned. */
   @FunctionalInterface
   private interface Rule {
     /**
-     * Writes marks, negative where a key is pruned.
+     * Writes a mark for each key, negative if the key is pruned.
      *
      * @param planes where the keys lie
      * @param keys a row's whole keys; may be overwritten
-     * @param marks one for each key, where {@link KeyLayout#highAt} says
+     * @param marks one for each key, at {@link KeyLayout#highAt}
      */
     void mark(KeyLayout planes, int[] keys, short[] marks);
   }
@@ -45,12 +44,22 @@ public final class MarkedRowPruner extends RowPruner {
   private final RowPass[] score;
   private final RowPass[] clear;
 
-  /** Prunes what is below a score. */
+  /**
+   * Prunes the elements whose scores are below one.
+   *
+   * @param lowestKept the lowest score that is kept, as bits
+   */
   public MarkedRowPruner(DType dtype, int columns, float[] norms, int lowestKept) {
     this(
         dtype, columns, norms, (planes, keys, marks) -> markBelow(planes, keys, lowestKept, marks));
   }
 
+  /**
+   * Prunes the lowest scores of each group.
+   *
+   * @param norms a norm for each column
+   * @param group any size and count that divide the columns
+   */
   public MarkedRowPruner(DType dtype, int columns, float[] norms, LowestPerGroup group) {
     this(dtype, columns, norms, rule(dtype, columns, group));
   }
@@ -98,7 +107,7 @@ public final class MarkedRowPruner extends RowPruner {
     }
   }
 
-  /** Returns the fastest rule that serves a group's size. */
+  /** Returns the fastest rule for a group's size. */
   private static Rule rule(DType dtype, int columns, LowestPerGroup group) {
     int size = group.size();
     int pruned = group.pruned();
@@ -122,7 +131,12 @@ public final class MarkedRowPruner extends RowPruner {
     };
   }
 
-  /** Returns which lane comes to each lane when groups of lanes are rotated. */
+  /**
+   * Returns the lane numbers of a shuffle that rotates groups of lanes.
+   *
+   * @param lanes of a group
+   * @param by how far each lane is moved
+   */
   private static IntVector rotation(int lanes, int by) {
     int[] from = new int[COUNT];
     Arrays.setAll(from, lane -> lane / lanes * lanes + (lane + by) % lanes);
@@ -130,7 +144,8 @@ public final class MarkedRowPruner extends RowPruner {
   }
 
   /**
-   * Returns 1 in the lanes whose key also comes after an equal one in the lane that comes to it.
+   * Returns 1 in each lane that is to the right of the lane that a rotation brings to it: its key
+   * comes after an equal one there.
    */
   private static IntVector after(IntVector rotation) {
     int[] ones = new int[COUNT];
@@ -185,13 +200,15 @@ public final class MarkedRowPruner extends RowPruner {
     return a.and(b).or(c.and(a.or(b)));
   }
 
-  /** Picks the lowest keys of groups of any size, by sorting each with its keys' places. */
+  /**
+   * Picks the lowest keys of groups of any size, by sorting the keys together with their places.
+   */
   @SuppressWarnings("ArrayRecordComponent")
   private record GroupThresholds(KeyLayout planes, int pruned, long[] group) {
-    /** Replaces the key of an element that is pruned. */
+    /** The key of an element that is pruned. */
     static final int PRUNED = -1;
 
-    /** Replaces the keys of elements that are pruned by {@link #PRUNED}. */
+    /** Replaces the keys of pruned elements by {@link #PRUNED}. */
     void mark(int[] keys) {
       for (int from = 0; from < planes.columns(); from += group.length) {
         for (int i = 0; i < group.length; i++) {

@@ -13,8 +13,9 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Products on a processor that doesn't expand vectors: each row is unpacked one by one to float32
- * and multiplied by vectors. That takes longer than reading the dense matrix would.
+ * Products of a sparse matrix on a processor that doesn't expand vectors: each row is unpacked
+ * value by value to float32 and multiplied with vectors. That takes longer than reading the dense
+ * matrix would.
  */
 public final class PanelRows implements SparseKernels {
   private final ThreadLocal<Panel> panels = ThreadLocal.withInitial(Panel::new);
@@ -45,8 +46,8 @@ public final class PanelRows implements SparseKernels {
   }
 
   /**
-   * What a thread needs for whole rows beside its arguments, kept from call to call. A step is
-   * {@link SparseKernels#CHAINS} columns; the last one is filled up with zeros.
+   * A thread's buffers, which are kept from call to call. A step is {@link SparseKernels#CHAINS}
+   * columns; the last one is filled up with zeros.
    */
   private static final class Panel {
     /** Columns of a step. */
@@ -66,7 +67,12 @@ public final class PanelRows implements SparseKernels {
     private int steps;
     private int rowFloats;
 
-    /** Takes activations as they are. */
+    /**
+     * Takes the activations of a call: arranges them by steps.
+     *
+     * @param xAt the first activation in {@code x}
+     * @param count rows of activations
+     */
     void take(SparseMatrix matrix, float[] x, int xAt, int count) {
       int columns = matrix.columns();
       steps = Math.ceilDiv(columns, STEP);

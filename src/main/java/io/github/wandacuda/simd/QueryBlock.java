@@ -19,7 +19,7 @@ import jdk.incubator.vector.VectorOperators;
  * products and in the softmax between them, and each step reads what the one before has written.
  *
  * <p>Queries come in groups of {@link RegisterTile#COLUMNS}, which divides {@link
- * CpuForwardKernels#RUN}: so the last keys of all queries of a group are in the same run.
+ * CpuForwardKernels#RUN}. So the last keys that the queries of a group see are all in the same run.
  */
 final class QueryBlock {
   /** Queries of a block: scores of 256 bytes a key. */
@@ -45,7 +45,9 @@ final class QueryBlock {
   /**
    * Computes a block's output.
    *
+   * @param operands queries, keys, values and output; keys and values are packed
    * @param start the sequence's first row
+   * @param head the query head
    * @param part the number of the block of {@link #QUERIES} queries in the sequence
    */
   void attend(AttentionOperands<CpuTensor> operands, int start, int head, int part) {
@@ -153,7 +155,10 @@ final class QueryBlock {
    *
    * @param valuesAt the tile of values of token 0
    * @param column the column of the group's first query in the scores
+   * @param keys the run, and which of its keys queries see
    * @param window how many of the last keys a query sees
+   * @param first whether the run is the first of the sums
+   * @param sumsAt the tile of sums
    */
   private void multiplyPartly(
       int valuesAt, int column, PartlySeenRun keys, int window, boolean first, int sumsAt) {
@@ -208,9 +213,9 @@ final class QueryBlock {
   }
 
   /**
-   * A run of keys of which not all queries of a group see all: one in which the window of some
-   * begins, or the last one, whose keys each query sees up to itself. A key that isn't seen is
-   * skipped instead of multiplied by 0, since its value may be infinite or NaN.
+   * A run of keys that not all queries of a group see as a whole: the window of some queries begins
+   * in it, or it is the last one, of which each query sees the keys up to its own token. A key that
+   * isn't seen is skipped instead of multiplied by 0, since its value may be infinite or NaN.
    *
    * @param run the run's first key
    * @param from the first key that some query sees
@@ -223,11 +228,12 @@ final class QueryBlock {
   /** Causal softmax of the columns of a group of queries, in two steps: exponentials, division. */
   private static final class ColumnSoftmax {
     /**
-     * The sixteen partial sums of each query; the first is the whole sum once they are combined.
+     * The sixteen partial sums of each query. Once they are combined, the first one is the whole
+     * sum.
      */
     private final float[] partial = new float[LaneSum.LANES * RegisterTile.COLUMNS];
 
-    /** What the sink adds to each of these sums. */
+    /** The exponential of the sink for each query, which is added to the query's sum. */
     private final float[] shares = new float[RegisterTile.COLUMNS];
 
     /**

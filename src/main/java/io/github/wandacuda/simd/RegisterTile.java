@@ -44,9 +44,13 @@ final class RegisterTile {
    * the order of k. All matrices are dense.
    *
    * @param a {@code depth} rows of {@link #ROWS} values
+   * @param aAt where a begins in its array
    * @param b {@code depth} rows of {@link #COLUMNS} values
+   * @param bAt where b begins in its array
+   * @param depth terms of each sum
    * @param first whether the sums are the first of c, whose content doesn't count then
    * @param c {@link #ROWS} rows of {@link #COLUMNS} values
+   * @param cAt where c begins in its array
    */
   public static void multiply(
       float[] a, int aAt, float[] b, int bAt, int depth, boolean first, float[] c, int cAt) {
@@ -59,10 +63,12 @@ final class RegisterTile {
     }
   }
 
+  /** Returns a number of rows, rounded up to whole tiles. */
   public static int wholeRows(int count) {
     return Math.ceilDiv(count, ROWS) * ROWS;
   }
 
+  /** Returns a number of columns, rounded up to whole tiles. */
   public static int wholeColumns(int count) {
     return Math.ceilDiv(count, COLUMNS) * COLUMNS;
   }
@@ -74,8 +80,10 @@ final class RegisterTile {
   }
 
   /**
-   * Writes one row as a column of a matrix whose rows have {@code width} elements: element k is
-   * written to {@code to[toAt + k * width]}.
+   * Writes a row as a column of a matrix: element k goes to {@code to[toAt + k * width]}.
+   *
+   * @param depth elements of the row
+   * @param width elements of a row of the matrix
    */
   public static void stand(float[] from, int fromAt, int depth, float[] to, int toAt, int width) {
     for (int k = 0; k < depth; k++) {

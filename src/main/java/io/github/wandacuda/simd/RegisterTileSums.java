@@ -13,7 +13,7 @@ final class RegisterTileSums {
   private int rows;
   private int columns;
 
-  /** Sets the size; the content of the sums is undefined. */
+  /** Sets the size. The sums' content is undefined afterwards. */
   public void reshape(int rows, int columns) {
     this.rows = rows;
     this.columns = columns;
@@ -21,10 +21,12 @@ final class RegisterTileSums {
         RegisterTile.grown(data, RegisterTile.wholeRows(rows), RegisterTile.wholeColumns(columns));
   }
 
+  /** Returns the number of rows, without padding. */
   public int rows() {
     return rows;
   }
 
+  /** Returns the array of all tiles, which {@link #reshape} may replace. */
   public float[] data() {
     return data;
   }
@@ -52,7 +54,12 @@ final class RegisterTileSums {
     }
   }
 
-  /** Writes the block transposed: its column c becomes part of the tensor's row {@code row + c}. */
+  /**
+   * Writes the block transposed: column c becomes part of the tensor's row {@code row + c}.
+   *
+   * @param row the tensor's row for the block's first column
+   * @param column the tensor's column for the block's first row
+   */
   public void copyTurnedTo(CpuTensor out, int row, int column) {
     for (int c = 0; c < columns; c++) {
       int lane = c % RegisterTile.COLUMNS;

@@ -21,7 +21,8 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Takes elements out of a row: writes which columns are kept, one bit each, and zeros elsewhere.
+ * Removes elements from a row: writes zeros in their places, and a bit for each column, 1 if it is
+ * kept.
  */
 public final class RowMaskWriter {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -34,22 +35,35 @@ public final class RowMaskWriter {
   private final int[] listed = new int[MOST_LISTED];
   private final long[] equal;
 
+  /**
+   * Prepares rows.
+   *
+   * @param places where the keys lie
+   */
   public RowMaskWriter(KeyLayout places) {
     this.places = places;
     equal = new long[Math.ceilDiv(places.columns(), Long.SIZE)];
   }
 
-  /** Returns the columns listed last, in no order. */
+  /**
+   * Returns the columns that the last {@link #clear} listed, in no order, from the array's start
+   * on; the array is reused.
+   */
   public int[] listed() {
     return listed;
   }
 
   /**
-   * Takes out the elements whose 16-bit keys are below the threshold.
+   * Clears the elements whose 16-bit keys are below a threshold.
    *
-   * @param listing whether to list the columns whose key is the threshold, at most {@link
+   * @param keys one for each column, at {@link KeyLayout#highAt}
+   * @param threshold the lowest key that is kept
+   * @param listing whether to list the columns whose key equals the threshold, at most {@link
    *     #MOST_LISTED}
-   * @return how many are listed
+   * @param memory holds the row
+   * @param at where the row begins, in bytes
+   * @param kept receives one bit for each column, 0 if it is cleared
+   * @return how many columns are listed
    */
   public int clear(
       short[] keys, int threshold, boolean listing, MemorySegment memory, long at, long[] kept) {
@@ -61,7 +75,7 @@ public final class RowMaskWriter {
     return count;
   }
 
-  /** Makes the bits past the last column 0. */
+  /** Sets the bits behind the last column to 0. */
   public static void trim(int columns, long[] kept) {
     int tail = columns % Long.SIZE;
     if (tail != 0) {
@@ -149,7 +163,12 @@ public final class RowMaskWriter {
     return count;
   }
 
-  /** Makes the elements of a row +0.0 whose bits are not set. */
+  /**
+   * Writes +0.0 over the elements of a row whose bits are 0.
+   *
+   * @param kept one bit for each column
+   * @param at where the row begins, in bytes
+   */
   public void apply(long[] kept, MemorySegment memory, long at) {
     if (memory.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
@@ -179,8 +198,9 @@ public final class RowMaskWriter {
   }
 
   /**
-   * Returns which of up to 64 words from {@code first} on have bits, one bit a word. A branch at
-   * each would cost more than the vectors, as it is guessed wrong at just those that need a look.
+   * Returns one bit for each of up to 64 words from {@code first} on, 1 if the word isn't 0. A
+   * branch at each word would cost more than the vectors, since it is predicted wrongly at exactly
+   * those words that aren't 0.
    */
   static long notZero(long[] words, int first) {
     int end = Math.min(words.length, first + Long.SIZE);

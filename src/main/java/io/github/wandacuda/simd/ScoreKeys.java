@@ -12,15 +12,15 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
 /**
- * A row's keys, whole ones or their upper halves: sign, exponent and seven bits of fraction. Most
- * elements are told apart by these, at half the memory and twice the elements a vector. They lie
- * where {@link KeyLayout} says.
+ * Writes a row's keys: whole ones, or their upper halves, which are sign, exponent and seven bits
+ * of fraction. The upper halves decide about most elements, with half the memory and twice the
+ * elements in a vector. Keys lie where {@link KeyLayout} says.
  */
 public final class ScoreKeys {
   /** The key of padding, above that of every score, infinity included. */
   static final int PAD = Integer.MAX_VALUE;
 
-  /** The same of upper halves. */
+  /** The upper half of a key of padding. */
   public static final short HIGH_PAD = Short.MAX_VALUE;
 
   private final DType dtype;
@@ -31,6 +31,7 @@ public final class ScoreKeys {
   /**
    * Prepares rows.
    *
+   * @param planes where keys lie
    * @param norms as {@link KeyLayout} arranges them
    */
   public ScoreKeys(DType dtype, KeyLayout planes, float[] norms) {
@@ -39,7 +40,13 @@ public final class ScoreKeys {
     this.norms = norms;
   }
 
-  /** Writes a row's whole keys. */
+  /**
+   * Writes a row's whole keys.
+   *
+   * @param memory holds the row
+   * @param at where the row begins, in bytes
+   * @param keys takes {@link KeyLayout#length} keys
+   */
   public void compute(MemorySegment memory, long at, int[] keys) {
     finite =
         switch (dtype) {
@@ -53,7 +60,13 @@ public final class ScoreKeys {
     }
   }
 
-  /** Writes the upper halves of a row's keys. */
+  /**
+   * Writes the upper halves of a row's keys.
+   *
+   * @param memory holds the row
+   * @param at where the row begins, in bytes
+   * @param keys takes a key for each column at {@link KeyLayout#highAt}, and padding
+   */
   public void computeHigh(MemorySegment memory, long at, short[] keys) {
     finite =
         switch (dtype) {

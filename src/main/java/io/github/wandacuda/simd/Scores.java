@@ -17,13 +17,13 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
 /**
- * A vector of weights' scores as keys: the bits of |w| * norm, which for numbers that are not
- * negative are in the numbers' own order. A vector of words that hold two 16-bit elements each
- * gives two vectors of keys, those of the even and those of the odd columns, since a shift and a
- * mask tell them apart without moving anything across lanes.
+ * A vector of weights' scores as keys: the bits of |w| * norm. For numbers that are not negative,
+ * bits have the order of the numbers. A vector of words that hold two 16-bit elements each gives
+ * two vectors of keys, for the even and the odd columns: a shift and a mask separate them without
+ * moving anything across lanes.
  */
 public final class Scores {
-  /** The bits of infinity, and their upper halves in BF16 and F16. */
+  /** The bits of infinity in float32; below, those in BF16 and in F16. */
   public static final int INFINITY = 0x7f80_0000;
 
   static final int BRAIN_INFINITY = INFINITY >>> Short.SIZE;
@@ -55,29 +55,45 @@ public final class Scores {
     return elements.and(HALF_MAGNITUDES);
   }
 
-  /** Returns the keys of magnitudes in float32. */
+  /**
+   * Returns the keys of float32 magnitudes.
+   *
+   * @param at the index of the first norm
+   */
   static IntVector keys(IntVector magnitudes, float[] norms, int at) {
     FloatVector norm = FloatVector.fromArray(FLOATS, norms, at);
     return magnitudes.reinterpretAsFloats().mul(norm).reinterpretAsInts();
   }
 
-  /** Returns the keys of the words' lower halves. */
+  /**
+   * Returns the keys of the elements in the words' lower halves.
+   *
+   * @param halves magnitudes, two in a word
+   * @param brain whether they are BF16, not F16
+   * @param at the index of the first norm
+   */
   static IntVector evenKeys(IntVector halves, boolean brain, float[] norms, int at) {
     IntVector wide = brain ? halves.lanewise(LSHL, Short.SIZE) : widened(halves.and(LOWER_HALF));
     return keys(wide, norms, at);
   }
 
-  /** Returns the keys of the words' upper halves. */
+  /**
+   * Returns the keys of the elements in the words' upper halves.
+   *
+   * @param halves magnitudes, two in a word
+   * @param brain whether they are BF16, not F16
+   * @param at the index of the first norm
+   */
   static IntVector oddKeys(IntVector halves, boolean brain, float[] norms, int at) {
     IntVector wide = brain ? halves.and(~LOWER_HALF) : widened(halves.lanewise(LSHR, Short.SIZE));
     return keys(wide, norms, at);
   }
 
   /**
-   * Widens F16 magnitudes to float32. With its exponent rebiased, a normal half is x and a
-   * subnormal one, m * 2^-24, becomes x = 2^-15 * (1 + m / 1024), so that it is 2x - 2^-14. For
-   * normal halves that isn't less than x, and for subnormal ones it is. All operands are normal, as
-   * denormal ones may be slow.
+   * Widens F16 magnitudes to float32. With its exponent rebiased, a normal half becomes its value
+   * x. A subnormal one, m * 2^-24, becomes x = 2^-15 * (1 + m / 1024), so that its value is 2x -
+   * 2^-14. The lower of x and 2x - 2^-14 is the value of either kind: the second is lower only if x
+   * is below 2^-14. All operands are normal, since subnormal ones may be slow.
    */
   private static IntVector widened(IntVector half) {
     IntVector rebiased = half.lanewise(LSHL, HALF_TO_FLOAT).add(HALF_REBIAS);
@@ -86,10 +102,12 @@ public final class Scores {
   }
 
   /**
-   * Returns the upper halves of the keys of words of two 16-bit magnitudes, in their order.
+   * Returns the upper halves of the keys of 16-bit magnitudes, two in a word, in the order of the
+   * magnitudes.
    *
-   * @param even where the norms of the words' lower halves are
-   * @param odd where those of their upper halves are
+   * @param brain whether they are BF16, not F16
+   * @param even the index of the first norm of the words' lower halves
+   * @param odd the index of the first norm of their upper halves
    */
   public static ShortVector halves(
       IntVector words, boolean brain, float[] norms, int even, int odd) {
@@ -97,12 +115,19 @@ public final class Scores {
     return upperHalves(evenKeys(words, brain, norms, even), oddKeys).reinterpretAsShorts();
   }
 
-  /** Returns the magnitude of infinity in BF16 or F16. */
+  /**
+   * Returns the bits of infinity.
+   *
+   * @param brain in BF16, not F16
+   */
   public static short infinity(boolean brain) {
     return (short) (brain ? BRAIN_INFINITY : HALF_INFINITY);
   }
 
-  /** Returns the keys' upper halves side by side: {@code first}'s in the words' lower halves. */
+  /**
+   * Packs the upper halves of two vectors of keys into one: those of {@code first} become the
+   * words' lower halves.
+   */
   public static IntVector upperHalves(IntVector first, IntVector second) {
     return first.lanewise(LSHR, Short.SIZE).or(second.and(~LOWER_HALF));
   }

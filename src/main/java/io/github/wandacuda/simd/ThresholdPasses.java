@@ -14,8 +14,9 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Passes over rows of 16-bit elements that compare each with a threshold of its column; for F32
- * over {@link CodeRows}, which are finite, and of which none is cleared.
+ * Passes over rows of 16-bit elements that compare each element with a threshold of its column. For
+ * F32, the passes are over {@link CodeRows}, whose elements are all finite and of which none is
+ * cleared.
  */
 public final class ThresholdPasses {
   /** What {@link #below} returns for a row that holds a NaN or an infinity. */
@@ -32,6 +33,11 @@ public final class ThresholdPasses {
   private short[] upper;
   private int result;
 
+  /**
+   * Prepares rows.
+   *
+   * @param dtype a type of 16 bits, or F32 for codes
+   */
   public ThresholdPasses(DType dtype, int columns) {
     inside = new long[Math.ceilDiv(columns, Long.SIZE)];
     if (dtype == DType.F32) {
@@ -51,12 +57,12 @@ public final class ThresholdPasses {
   }
 
   /**
-   * Counts the elements of a row below their columns' thresholds.
+   * Counts the elements of a row that are below their columns' thresholds.
    *
-   * @param at the byte at which the row begins
+   * @param at where the row begins, in bytes
    * @param kept isn't changed
-   * @param thresholds upper halves of the bits of a magnitude, one for each column
-   * @return how many they are, or {@link #NON_FINITE}
+   * @param thresholds magnitudes as the bits of an element, one for each column
+   * @return how many, or {@link #NON_FINITE}
    */
   public int below(MemorySegment memory, long at, long[] kept, short[] thresholds) {
     lower = thresholds;
@@ -67,8 +73,11 @@ public final class ThresholdPasses {
   /**
    * Clears the elements below their lower thresholds.
    *
-   * @param kept one bit for each column, 0 where it is cleared
-   * @return the number of those that aren't, but are below their upper thresholds
+   * @param at where the row begins, in bytes
+   * @param kept receives one bit for each column, 0 if it is cleared
+   * @param lowest the lower thresholds, as {@link #below} takes them
+   * @param highest the upper thresholds, likewise
+   * @return how many elements are between their thresholds; {@link #inside} says which
    */
   public int clear(MemorySegment memory, long at, long[] kept, short[] lowest, short[] highest) {
     lower = lowest;
@@ -77,7 +86,10 @@ public final class ThresholdPasses {
     return result;
   }
 
-  /** Returns one bit a column, 1 for those that the last {@link #clear} counted. */
+  /**
+   * Returns one bit for each column, 1 if the last {@link #clear} counted its element. The array is
+   * reused.
+   */
   public long[] inside() {
     return inside;
   }
@@ -126,14 +138,18 @@ public final class ThresholdPasses {
     return count;
   }
 
-  /** Notes what becomes of the columns of a word, and returns how many are inside. */
+  /**
+   * Writes a word of {@code kept} and of {@code inside}.
+   *
+   * @return how many columns of the word are inside
+   */
   private static int note(int word, long pruned, long under, long[] kept, long[] inside) {
     kept[word] = ~pruned;
     inside[word] = under & ~pruned;
     return Long.bitCount(under & ~pruned);
   }
 
-  /** Tells which of the bytes in as many shorts are below their thresholds. */
+  /** Returns the bytes of a vector, from a column on, that are below their thresholds. */
   private static VectorMask<Byte> bytesBelow(MemorySegment row, int column, short[] thresholds) {
     ShortVector bytes = ShortVector.fromMemorySegment(SHORTS, row, column, ORDER);
     ShortVector limits = ShortVector.fromArray(SHORTS, thresholds, column / 2);

@@ -5,8 +5,9 @@ import io.github.wandacuda.scalar.RowElements;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The groups of a row of which less than half is cleared, as the keys that were compared are equal
- * there: clears the lowest of the others by their whole scores, of equal ones the lowest columns.
+ * Decides about the groups of a row of which less than half is cleared, since keys are equal there:
+ * clears the elements with the lowest whole scores among the rest, of equal ones those in the
+ * lowest columns.
  */
 final class TiedGroups {
   private static final int FOUR = 4;
@@ -25,6 +26,8 @@ final class TiedGroups {
   /**
    * Prepares rows.
    *
+   * @param norms a norm for each column
+   * @param size 4 or 8
    * @param most how many groups of a row may be such, as each takes far longer than another
    */
   TiedGroups(DType dtype, int columns, float[] norms, int size, int most) {
@@ -36,10 +39,12 @@ final class TiedGroups {
   }
 
   /**
-   * Clears until half of each group is.
+   * Clears elements until half of each group is cleared.
    *
-   * @param kept one bit a column, 0 where it is cleared; never more than half of a group
-   * @return false if the groups are too many; some aren't cleared then
+   * @param at where the row begins, in bytes
+   * @param kept one bit for each column, 0 if it is cleared, never for more than half of a group;
+   *     updated
+   * @return false if there are too many such groups; some are left then
    */
   boolean breakTies(MemorySegment memory, long at, long[] kept) {
     zeros = 0;
@@ -56,9 +61,9 @@ final class TiedGroups {
   }
 
   /**
-   * Returns which of up to 64 words from {@code first} on may have such groups, one bit a word. A
-   * last word of fewer columns than bits always may: half of its bits aren't half of its columns,
-   * so of 60 columns 30 that are kept and two that should not be look like half of 64.
+   * Returns one bit for each of up to 64 words from {@code first} on, 1 if it may have such groups.
+   * A last word of fewer columns always may: half of its bits aren't half of its columns, so of 60
+   * columns 30 that are kept and two that should not be look like half of 64.
    */
   private long notHalved(long[] kept, int first) {
     long found = RowMaskWriter.notHalf(kept, first);
@@ -67,7 +72,11 @@ final class TiedGroups {
     return isShort ? found | 1L << last : found;
   }
 
-  /** Settles the groups of a word of 64 columns, and returns how many they are. */
+  /**
+   * Decides about the groups of a word of 64 columns.
+   *
+   * @return how many there are
+   */
   private int breakTies(int word, MemorySegment memory, long at, long[] kept) {
     int groups = 0;
     for (long left = firsts(~kept[word]); left != 0; left &= left - 1) {
@@ -81,19 +90,17 @@ final class TiedGroups {
     return groups;
   }
 
-  /**
-   * Returns the number of zeros that the groups whose ties were broken last have besides the
-   * cleared elements.
-   */
+  /** Returns how many zeros, beside cleared elements, are in the groups that were decided last. */
   int zeros() {
     return zeros;
   }
 
   /**
-   * Settles a group.
+   * Decides about a group.
    *
-   * @param kept one bit for each column, 0 for those that are cleared
-   * @return one bit for each column, 1 for those that go too
+   * @param column the group's first
+   * @param kept one bit for each of its columns, 0 if it is cleared
+   * @return one bit for each of its columns, 1 if it is cleared now
    */
   private long breakTies(MemorySegment memory, long at, int column, long kept) {
     long all = (1L << size) - 1;
@@ -124,7 +131,7 @@ final class TiedGroups {
     }
   }
 
-  /** Returns the first columns of the groups of which too few bits are set, one bit each. */
+  /** Returns one bit for each group that has too few bits, at the place of its first column. */
   private long firsts(long bits) {
     return size == FOUR ? foursShort(bits) : eightsShort(bits);
   }

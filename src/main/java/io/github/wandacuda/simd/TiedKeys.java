@@ -16,16 +16,21 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Tells apart elements whose keys have the same upper half where there are many of them, as in rows
- * of few different values: bisects between the lowest and the highest of their whole keys. If they
- * are all equal, as zeros are, nothing is left to bisect.
+ * Decides among elements whose keys have the same upper half if there are many of them, as in rows
+ * of few different values: bisects between the lowest and the highest of their whole keys. If all
+ * of these are equal, as zeros are, nothing is left to bisect.
  */
 public final class TiedKeys {
   private static final int SIGN = Integer.SIZE - 1;
   private static final long EVEN = 0x5555_5555_5555_5555L;
 
-  /** Tells which of 64 columns have keys below a threshold, one bit each. */
+  /** Finds the keys below a threshold. */
   private interface Below {
+    /**
+     * Returns one bit for each of 64 columns, 1 if its key is below the threshold.
+     *
+     * @param k the first column
+     */
     long bits(int k, int threshold);
   }
 
@@ -35,11 +40,16 @@ public final class TiedKeys {
   private int highest;
   private int threshold;
 
+  /**
+   * Prepares rows.
+   *
+   * @param planes where the keys lie
+   */
   public TiedKeys(KeyLayout planes) {
     this.planes = planes;
   }
 
-  /** Returns the room for a row's whole keys. */
+  /** Returns the array into which the caller writes a row's whole keys before {@link #keep}. */
   public int[] keys() {
     if (keys.length == 0) {
       keys = new int[planes.length()];
@@ -48,19 +58,21 @@ public final class TiedKeys {
   }
 
   /**
-   * Writes one bit a column, 0 for the {@code wanted} lowest keys, of equal ones the lowest
-   * columns.
+   * Writes which columns are kept: all but the {@code wanted} lowest keys, and of equal ones the
+   * lowest columns.
    *
-   * @param halves the keys' upper halves, where {@link KeyLayout#highAt} says
-   * @param half a key's upper half such that at most {@code wanted} keys have a lower one, and at
-   *     least {@code wanted} that or a lower one
-   * @param below how many have a lower one
+   * @param halves the keys' upper halves, at {@link KeyLayout#highAt}
+   * @param half an upper half such that at most {@code wanted} keys have a lower one, and at least
+   *     {@code wanted} have this or a lower one
+   * @param below how many keys have a lower one
+   * @param wanted how many go
+   * @param kept receives one bit for each column, 1 if it is kept
    */
   public void keep(short[] halves, int half, int below, int wanted, long[] kept) {
     range(half);
     threshold = lowest == highest ? lowest : threshold(wanted);
     if (lowest == highest && planes.count() == 2) {
-      // Whole keys that share this half are equal, too.
+      // All keys with this upper half are equal as a whole.
       keep((k, key) -> bits(halves, k, key), half, wanted - below, kept);
     } else {
       keep(this::bits, threshold, wanted - below(threshold), kept);
@@ -68,18 +80,22 @@ public final class TiedKeys {
     RowMaskWriter.trim(planes.columns(), kept);
   }
 
+  /** Returns how many keys equal the last threshold. */
   public int atThreshold() {
     return below(threshold + 1) - below(threshold);
   }
 
   /**
-   * Returns the whole key that at most as many as were wanted are below, and the rest not above.
+   * Returns the last row's threshold, a whole key: at most as many keys as were wanted are below
+   * it, and at least as many below or equal.
    */
   public int threshold() {
     return threshold;
   }
 
-  /** Keeps what is above a threshold and all but {@code left} of what is at it. */
+  /**
+   * Keeps the keys above a threshold, and of those that equal it all but the first {@code left}.
+   */
   private static void keep(Below below, int threshold, int left, long[] kept) {
     int more = left;
     for (int k = 0; k < kept.length; k++) {
@@ -90,7 +106,7 @@ public final class TiedKeys {
     }
   }
 
-  /** Returns the lowest bits that are set, {@code most} of them. */
+  /** Returns the lowest bits of a word that are set, at most {@code most} of them. */
   public static long lowest(long bits, int most) {
     return most >= Long.bitCount(bits) ? bits : Long.expand((1L << most) - 1, bits);
   }
@@ -109,7 +125,7 @@ public final class TiedKeys {
     highest = high.reduceLanes(MAX);
   }
 
-  /** Returns the highest key that at most {@code wanted} are below. */
+  /** Returns the highest key below which there are at most {@code wanted} keys. */
   private int threshold(int wanted) {
     int low = lowest;
     int high = highest + 1;
@@ -132,7 +148,7 @@ public final class TiedKeys {
     return count.reduceLanes(ADD);
   }
 
-  /** Returns one bit for each of 64 columns, 1 where the key is below the threshold. */
+  /** Returns one bit for each of 64 columns, 1 if its key is below the threshold. */
   private long bits(int k, int threshold) {
     if (planes.count() == 1) {
       return bits(k * Long.SIZE, Long.SIZE, threshold);

@@ -6,9 +6,10 @@ import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
- * Attention sequence by sequence: all workers pack its keys and values, then each task takes one
- * head and a block of its queries. Where keys and values were kept and a few queries are new, a
- * task takes some of these and some heads of keys and values, with the heads that share those.
+ * Attention sequence by sequence. For whole sequences, all workers pack the keys and values; then
+ * each task takes one head and a block of its queries. If keys and values were kept and a few
+ * queries are new, a task takes some of these queries and some heads of keys and values, with the
+ * query heads that share them.
  */
 final class VectorAttention {
   private final AttentionPanels panels = new AttentionPanels();

@@ -10,13 +10,13 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The Cholesky factor and its inverse, tile by tile. A column of tiles is factored and taken from
- * all tiles to the right of it, before the next one; so the terms of a sum come in the scalar
- * kernels' order.
+ * The Cholesky factor and its inverse, tile by tile. A column of tiles is factored and subtracted
+ * from all tiles to the right of it before the next column. So the terms of a sum come in the
+ * scalar kernels' order.
  *
- * <p>Triangles on the diagonal are kept <em>negated</em>, since a fused multiply-add then takes
- * their multiples away. Within a product of tiles the sums of {@link #ROWS} rows and {@link
- * #COLUMNS} columns stay in registers; vectors run along the columns.
+ * <p>Triangles on the diagonal are kept <em>negated</em>, since a fused multiply-add then subtracts
+ * their multiples. Within a product of tiles the sums of {@link #ROWS} rows and {@link #COLUMNS}
+ * columns stay in registers; vectors run along the columns.
  */
 public final class VectorFactor implements FactorKernels {
   private static final int TILE = TiledTriangle.TILE;
@@ -233,7 +233,7 @@ public final class VectorFactor implements FactorKernels {
     }
   }
 
-  /** Computes {@code c = 0 - a}, which has no negative zero. */
+  /** Computes {@code c = 0 - a}, in which a zero is never negative. */
   private static void subtractFromZero(double[] a, double[] c) {
     for (int i = 0; i < TILE * TILE; i += W) {
       DoubleVector.zero(D).sub(load(a, i)).intoArray(c, i);

@@ -31,25 +31,25 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. What
- * is more than a loop has a class of its name. The elements after the last whole vector are
- * computed one by one.
+ * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width.
+ * Operations that are more than a loop have a class of their own. Elements behind the last whole
+ * vector are computed one by one.
  */
 public final class VectorForward implements CpuForwardKernels {
   /** As many shorts as a vector has ints. */
   private static final VectorSpecies<Short> HALVES =
       VectorSpecies.of(short.class, VectorShape.forBitSize(Lanes.COUNT * Short.SIZE));
 
-  /** One less than half of what the last bit that is kept stands for. */
+  /** Half a unit of the last bit that is kept, minus 1, for rounding to nearest. */
   private static final int BELOW_HALF = 0x7fff;
 
-  /** A bit that a NaN keeps. */
+  /** Set in a NaN, so that it stays one when its lower bits are dropped. */
   private static final int QUIET = 0x40_0000;
 
   /** Rows whose squares are added at a time. */
   private static final int ROWS = 8;
 
-  /** Computes what is left of a vector. */
+  /** Computes the elements behind the last whole vector. */
   private static final CpuForwardKernels REST = new ScalarForward();
 
   private final VectorLinear linear = new VectorLinear();
@@ -127,7 +127,8 @@ public final class VectorForward implements CpuForwardKernels {
   public void rotate(
       CpuTensor x, RotaryPairs pairs, CpuTensor cos, CpuTensor sin, int from, int to) {
     if (pairs.interleaved()) {
-      // Little beside the linear layers, which make what is rotated.
+      // Other pairs are rotated one by one: this takes little time beside the linear layers before
+      // it.
       REST.rotate(x, pairs, cos, sin, from, to);
       return;
     }
@@ -340,7 +341,7 @@ public final class VectorForward implements CpuForwardKernels {
     return x.div(VectorMath.exp(u.neg()).add(1f));
   }
 
-  /** Returns a value where x isn't negative, else 0. */
+  /** Returns the value in lanes in which x isn't negative, else 0. */
   private static FloatVector positive(FloatVector x, FloatVector value) {
     return value.blend(0f, x.compare(VectorOperators.LT, 0f));
   }

@@ -50,7 +50,7 @@ final class VectorLinear {
     final RegisterTileSums sums = new RegisterTileSums();
   }
 
-  /** Where weights come from; see {@link WeightPanel#pack}. */
+  /** A weight that is packed run by run; see {@link WeightPanel#pack}. */
   private interface Source {
     void pack(WeightPanel panel, int feature, int count, int column, int depth);
   }
@@ -115,7 +115,9 @@ final class VectorLinear {
         });
   }
 
-  /** Returns fewer than the most where the tasks of a narrow layer would be too few. */
+  /**
+   * Returns the features of a task: fewer than the most if a narrow layer would have too few tasks.
+   */
   private static int featuresPerTask(int features, WorkerPool workers) {
     int share = Math.ceilDiv(features, TASKS_PER_WORKER * workers.count());
     return workers.count() == 1
@@ -123,7 +125,10 @@ final class VectorLinear {
         : Math.clamp(RegisterTile.wholeColumns(share), RegisterTile.COLUMNS, MOST_FEATURES);
   }
 
-  /** Returns all rows, unless there are too few features to keep every worker busy. */
+  /**
+   * Returns the rows of a task: all of them, unless there are too few features to keep every worker
+   * busy.
+   */
   private static int rowsPerTask(int rows, int featureTasks, WorkerPool workers) {
     int wanted = Math.ceilDiv(TASKS_PER_WORKER * workers.count(), Math.max(1, featureTasks));
     int share = Math.ceilDiv(Math.ceilDiv(rows, wanted), ROWS_PER_PASS) * ROWS_PER_PASS;
@@ -255,9 +260,12 @@ final class VectorLinear {
     }
 
     /**
-     * Does what {@link #pack} does for a weight whose features stand side by side already.
+     * Packs a weight whose features stand side by side already, as {@link #pack} does for others.
      *
-     * @param feature a block's first
+     * @param feature the first one, with which a block begins
+     * @param count how many features
+     * @param column the first column
+     * @param depth columns, a run or less
      */
     public void unpack(FeatureBlocks w, int feature, int count, int column, int depth) {
       int blocks = Math.ceilDiv(count, FeatureBlocks.FEATURES);

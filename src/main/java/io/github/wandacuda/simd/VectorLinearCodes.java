@@ -14,13 +14,13 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Linear layers of one to a few rows of activations and a quantized weight, multiplied from its
- * codes in the order of {@link VectorLinearRows}. A weight is widened in registers to what {@link
- * io.github.wandacuda.QuantizedMatrix} says, and is a factor of one chain at once.
+ * codes in the order of {@link VectorLinearRows}. A weight is widened in registers to the number
+ * that {@link io.github.wandacuda.QuantizedMatrix} states, and multiplied at once.
  *
- * <p>E4M3 is brought to where float32 has exponent and mantissa, which makes it 2^-120 times what
- * it is, also where it is subnormal, and the scale is 2^120 times what it is: the product is
- * rounded as that of the two themselves would be. Codes of 4 bits are looked up among the lanes of
- * a vector.
+ * <p>The bits of E4M3 are moved to float32's exponent and mantissa, which gives 2^-120 times the
+ * number, for subnormal ones, too. The scale is kept as 2^120 times its value, so that the product
+ * is rounded as that of the two numbers would be. Codes of 4 bits are looked up in the lanes of a
+ * vector.
  */
 final class VectorLinearCodes {
   private static final int FEATURES = CodeBlocks.FEATURES;
@@ -44,8 +44,12 @@ final class VectorLinearCodes {
   private VectorLinearCodes() {}
 
   /**
-   * Goes on with the chains of all rows, by columns of one group up to an end, and returns the next
-   * column.
+   * Continues the chains of all rows with columns of one group.
+   *
+   * @param feature the first block's first
+   * @param column the first column
+   * @param end one past the last column
+   * @return the next column: {@code end}, or the first of the next group
    */
   static int multiply(CpuTensor x, CodeBlocks w, int feature, int column, int end, float[] chains) {
     int group = w.groupColumns() - column % w.groupColumns();
@@ -56,7 +60,7 @@ final class VectorLinearCodes {
     return column + depth;
   }
 
-  /** Goes on with the chains of one row, in columns of one group. */
+  /** Continues the chains of one row with columns of one group. */
   private static void multiply(
       float[] x, int at, CodeBlocks w, int feature, int column, int depth, float[] chains, int to) {
     int last = (w.rows() - 1) / FEATURES * FEATURES;

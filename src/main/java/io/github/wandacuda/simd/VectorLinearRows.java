@@ -18,16 +18,16 @@ import jdk.incubator.vector.IntVector;
 /**
  * Linear layers of one to a few rows of activations, as when a text is generated token by token.
  * The time is that of reading the weights: some columns of a few blocks are read from memory once,
- * and are in the first-level cache when the next rows are multiplied with them. Vectors run across
+ * and are in the first-level cache when the next rows are multiplied by them. Vectors run across
  * features, and sums are added in the order of the blocked product.
  *
- * <p>Chains of fused multiply-adds of one row of activations and some blocks, which are read side
- * by side, have one method a type of weights. Each is small enough for the JIT to keep all vectors
- * in registers: with six loads from a segment instead of four it gives up, and takes three times as
- * long. Chains are those of a block after those of the block before.
+ * <p>The chains of fused multiply-adds of one row of activations and some blocks, which are read
+ * side by side, are one method for each type of weights. Each is small enough for the JIT to keep
+ * all vectors in registers: with six loads from a segment instead of four it gives up, and takes
+ * three times as long. The chains of each block follow those of the block before.
  */
 final class VectorLinearRows {
-  /** The most rows for which this takes less time than a blocked product. */
+  /** The most rows for which this is faster than a blocked product. */
   public static final int MOST_ROWS = 8;
 
   private static final int RUN = CpuForwardKernels.RUN;
@@ -53,9 +53,17 @@ final class VectorLinearRows {
     final float[] widened = new float[BLOCKS * COLUMNS * FEATURES];
   }
 
-  /** Goes on with the chains of all rows of activations, by a weight's columns. */
+  /** Continues the chains of all rows of activations with columns of a weight. */
   private interface Columns {
-    /** Takes columns from one on, up to an end at most, and returns the next one. */
+    /**
+     * Continues the chains.
+     *
+     * @param feature the first feature
+     * @param column the first column
+     * @param end one past the last column
+     * @param own the worker's chains
+     * @return the next column, {@code end} at most
+     */
     int multiply(int feature, int column, int end, Sums own);
   }
 
@@ -138,7 +146,10 @@ final class VectorLinearRows {
     }
   }
 
-  /** Returns the offset of a block after another; of the last one instead of those after it. */
+  /**
+   * Returns where a block is, counted from the one of a feature; the last block stands for blocks
+   * behind it.
+   */
   private static long at(FeatureBlocks w, int feature, int block, int column) {
     int last = (w.rows() - 1) / FEATURES * FEATURES;
     return w.at(Math.min(last, feature + block * FEATURES), column);

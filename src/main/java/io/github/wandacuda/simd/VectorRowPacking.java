@@ -15,9 +15,9 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Packing by the instructions that compress and expand vectors of 512 bits, and words for codes of
- * 4 and 8 bits. What a row has beyond its last whole vector is packed as the specification does. To
- * be used only where {@link Lanes#COMPRESSES_SHORTS}.
+ * Packs with the instructions that compress and expand vectors of 512 bits, and codes of 4 and 8
+ * bits a word at a time. Elements behind the last whole vector of a row are packed as the
+ * specification does. To be used only if {@link Lanes#COMPRESSES_SHORTS}.
  */
 public final class VectorRowPacking implements RowPacking {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;

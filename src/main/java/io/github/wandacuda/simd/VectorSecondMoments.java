@@ -22,7 +22,7 @@ final class VectorSecondMoments {
   private static final int RUN = CpuForwardKernels.RUN;
 
   /**
-   * Elements of x whose copies are in memory at a time, about: 32 MiB each. The more rows they are,
+   * About so many elements of x are copied at a time, 32 MiB for each copy. The more rows they are,
    * the less often the triangle is read and written.
    */
   private static final int ELEMENTS_PER_PART = 1 << 23;
@@ -34,8 +34,8 @@ final class VectorSecondMoments {
   private static final int COLUMNS_PER_COPY = 192;
 
   /**
-   * Columns that are copied side by side for the first factor. With twice as many, the places that
-   * are written in turns were too many for a set of the first-level cache.
+   * Columns that are copied side by side for the first factor. With twice as many, the addresses
+   * written in turn were more than a set of the first-level cache holds.
    */
   private static final int COLUMNS_PER_PASS = 16 * RegisterTile.ROWS;
 
@@ -54,7 +54,7 @@ final class VectorSecondMoments {
     this(ELEMENTS_PER_PART);
   }
 
-  /** Makes sums of parts of another size, for tests. */
+  /** Creates sums with parts of another size, for tests. */
   VectorSecondMoments(int elementsPerPart) {
     this.elementsPerPart = elementsPerPart;
   }
@@ -108,8 +108,8 @@ final class VectorSecondMoments {
 
   /**
    * A worker's block of the triangle of sums of products, stored tile by tile. It is read from the
-   * triangle, gets the sums of all runs one after the other, and is written back. What it holds of
-   * pairs below the diagonal is undefined.
+   * triangle, the sums of all runs are added one after the other, and it is written back. Its
+   * elements below the diagonal are undefined.
    */
   private static final class PairBlock {
     /**
@@ -130,7 +130,7 @@ final class VectorSecondMoments {
 
     private Place place;
 
-    /** Takes one piece of a row between the block and the triangle. */
+    /** Copies one piece of a row between the block and the triangle. */
     private interface Piece {
       void copy(int at, long triangleAt, int count);
     }
@@ -240,7 +240,7 @@ final class VectorSecondMoments {
      */
     private static final int START = 12;
 
-    /** What a row of a strip of the first factor is copied with. */
+    /** The vectors with which a row of a strip of the first factor is copied. */
     private static final VectorSpecies<Float> COVER =
         RegisterTile.ROWS <= Lanes.DOUBLE_COUNT ? Lanes.HALF_FLOATS : Lanes.FLOATS;
 

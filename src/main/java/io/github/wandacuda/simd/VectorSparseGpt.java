@@ -77,9 +77,9 @@ public final class VectorSparseGpt implements SparseGptKernels {
   }
 
   /**
-   * Some rows of a block of columns, turned so that a vector holds one column of several rows: all
-   * rows then do the same. A column is brought up to date with all changes to its left at once, in
-   * registers and in their order, when it is its turn.
+   * Some rows of a block of columns, transposed so that a vector holds one column of several rows:
+   * all rows then take the same steps. When it is a column's turn, the changes to its left are
+   * applied to it all at once, in registers and in their order.
    */
   private static final class RowColumns {
     private static final VectorSpecies<Integer> I = Lanes.INTS;
@@ -103,7 +103,9 @@ public final class VectorSparseGpt implements SparseGptKernels {
     /** Weights, a row of {@link #ROWS} for each column. */
     private final float[] weights;
 
-    /** Marks of the columns that are still to come, changes of those that have been taken. */
+    /**
+     * For columns that are still to come, marks; for columns that have been taken, their changes.
+     */
     private final float[] changes;
 
     /** For each column a bit for each row, 1 if its weight is kept. */
@@ -147,7 +149,7 @@ public final class VectorSparseGpt implements SparseGptKernels {
       }
     }
 
-    /** Returns a row's bits from a column on. */
+    /** Returns a row's word of bits that begins with a column. */
     private long bits(int row, int from) {
       long bits = 0;
       for (int c = from; c < Math.min(width, from + Long.SIZE); c++) {
@@ -197,7 +199,10 @@ public final class VectorSparseGpt implements SparseGptKernels {
       }
     }
 
-    /** Returns how many of a group come before one of its columns. */
+    /**
+     * Returns, for each row, how many keys of a group come before one of its columns: lower ones,
+     * and equal ones in columns to its left.
+     */
     private static IntVector before(int[] keys, int column, int size, int half) {
       IntVector own = IntVector.fromArray(I, keys, column * ROWS + half);
       IntVector before = IntVector.zero(I);
@@ -220,7 +225,10 @@ public final class VectorSparseGpt implements SparseGptKernels {
       kept[column] = half == 0 ? bits : kept[column] | bits;
     }
 
-    /** Brings columns up to date with all changes to the left of the first one. */
+    /**
+     * Applies all changes to the left of column {@code from} to the columns from there to before
+     * {@code to}.
+     */
     void update(int from, int to) {
       int c = from;
       for (; c + STRIP <= to; c += STRIP) {
@@ -270,7 +278,10 @@ public final class VectorSparseGpt implements SparseGptKernels {
       c31.intoArray(weights, at + 3 * ROWS + W);
     }
 
-    /** Takes marked columns that are up to date with all changes to the left of the first one. */
+    /**
+     * Prunes the marked weights of columns to which all changes to the left of {@code from} have
+     * been applied.
+     */
     void takeUpdated(int from, int to) {
       for (int c = from; c < to; c++) {
         for (int half = 0; half < ROWS; half += W) {

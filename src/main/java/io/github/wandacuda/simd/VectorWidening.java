@@ -17,8 +17,8 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * Widens codes with vectors. A code's exponent and mantissa are brought to their places in a
  * float32 with the exponent rebiased: a normal code is x then, and a subnormal one, whose leading
- * bit isn't there, 2x - 2^(1 - bias). For normal codes that isn't less than x, and for subnormal
- * ones it is, as {@link Scores} says of F16; all operands are normal, as denormal ones may be slow.
+ * bit isn't there, 2x - 2^(1 - bias). The lower of both is right for either kind of code, as {@link
+ * Scores} says of F16. All operands are normal, since subnormal ones may be slow.
  */
 public final class VectorWidening implements WideningKernels {
   /** The shortest vector of bytes has 8, which are two vectors of floats of 128 bits. */
@@ -43,7 +43,7 @@ public final class VectorWidening implements WideningKernels {
       float[] to,
       int offset) {
     boolean whole = format == NumberFormat.I8 || format == NumberFormat.UNSIGNED;
-    // A zero point of -0 would make -0 of +0.
+    // Vectors skip the subtraction of a zero point of +0. That of -0 turns -0 into +0.
     boolean alone = whole || Float.floatToRawIntBits(zero) == 0;
     int done =
         switch (alone ? format : NumberFormat.F32) {

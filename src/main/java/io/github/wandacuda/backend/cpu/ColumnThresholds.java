@@ -5,9 +5,16 @@ import io.github.wandacuda.simd.Scores;
 import java.util.Arrays;
 
 /**
- * Thresholds of a score in each column's own terms: the lowest magnitude, as the bits of a 16-bit element, whose score reaches it. A score |w| * norm is below the given one exactly if the bits of |w| are below the column's threshold, since rounding keeps the order. So a row's elements can be compared with a score as they are, with all bits of a vector in use, without being widened and multiplied.
+ * Thresholds of a score in each column's own terms: the lowest magnitude, as the bits of a 16-bit
+ * element, whose score reaches it. A score |w| * norm is below the given one exactly if the bits of
+ * |w| are below the column's threshold, since rounding keeps the order. So a row's elements can be
+ * compared with a score as they are, with all bits of a vector in use, without being widened and
+ * multiplied.
  *
- * <p>A quotient gives the threshold to within one, and a multiplication decides whether it is right. If it isn't, as products of subnormal numbers lose their precision, the threshold is searched by bisection. This is plain Java: vectors take a quarter of the time, but in a short run most thresholds are made before vector code is compiled, when they take a hundred times as long.
+ * <p>A quotient gives the threshold to within one, and a multiplication decides whether it is
+ * right. If it isn't, as products of subnormal numbers lose their precision, the threshold is
+ * searched by bisection. This is plain Java: vectors take a quarter of the time, but in a short run
+ * most thresholds are made before vector code is compiled, when they take a hundred times as long.
  */
 final class ColumnThresholds {
   private static final float SMALLEST_NORMAL_HALF = 0x1p-14f;
@@ -63,17 +70,13 @@ final class ColumnThresholds {
         : Float.floatToRawIntBits(number) - Scores.HALF_REBIAS >>> Scores.HALF_TO_FLOAT;
   }
 
-  /**
-   * Returns whether a magnitude is the lowest one whose score reaches the wanted one.
-   */
+  /** Returns whether a magnitude is the lowest one whose score reaches the wanted one. */
   private boolean isThreshold(int threshold, float norm, float wanted) {
     boolean reaches = threshold == infinity || value(threshold) * norm >= wanted;
     return reaches && value(threshold - 1) * norm < wanted;
   }
 
-  /**
-   * Finds the threshold by bisection.
-   */
+  /** Finds the threshold by bisection. */
   private int searched(float norm, float wanted) {
     int low = 0;
     int high = infinity;
@@ -88,9 +91,7 @@ final class ColumnThresholds {
     return high;
   }
 
-  /**
-   * Returns the number that an element's bits without sign stand for.
-   */
+  /** Returns the number that an element's bits without sign stand for. */
   private float value(int magnitude) {
     return brain
         ? Float.intBitsToFloat(magnitude << Short.SIZE)

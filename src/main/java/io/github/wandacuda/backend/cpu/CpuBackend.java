@@ -8,9 +8,7 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/**
- * The processor that this JVM runs on, as a backend.
- */
+/** The processor that this JVM runs on, as a backend. */
 final class CpuBackend implements Backend {
   static final String NAME = "cpu";
 

@@ -15,7 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Offers the processor that this JVM runs on. It is always there, and the last choice of {@code auto}.
+ * Offers the processor that this JVM runs on. It is always there, and the last choice of {@code
+ * auto}.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final Logger LOG = LoggerFactory.getLogger(CpuBackendProvider.class);

@@ -17,10 +17,13 @@ import io.github.wandacuda.system.ThisRuntime;
 import java.util.function.Supplier;
 
 /**
- * The kernels that the CPU backend computes with. They are made when they are first needed, since loading their classes takes a short command a tenth of a second. Vector kernels are loaded only if the Vector API's module is present.
+ * The kernels that the CPU backend computes with. They are made when they are first needed, since
+ * loading their classes takes a short command a tenth of a second. Vector kernels are loaded only
+ * if the Vector API's module is present.
  *
  * @param select makes the kernels of selection
- * @param forward makes the kernels of the forward pass, new ones at each call, since they keep buffers
+ * @param forward makes the kernels of the forward pass, new ones at each call, since they keep
+ *     buffers
  */
 record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels> forward) {
   /** What a user has to do to get the vector kernels. */
@@ -38,9 +41,7 @@ record CpuKernels(Supplier<CpuSelectKernels> select, Supplier<CpuForwardKernels>
     return ThisRuntime.hasVectors() ? Lanes.describe() + " vectors" : "scalar: " + ADVICE;
   }
 
-  /**
-   * Returns the kernels that widen codes fastest on this processor.
-   */
+  /** Returns the kernels that widen codes fastest on this processor. */
   static WideningKernels chooseWidening() {
     return ThisRuntime.hasVectors() ? new VectorWidening() : new ScalarWidening();
   }

@@ -34,7 +34,8 @@ import java.util.Arrays;
 import java.util.function.IntConsumer;
 
 /**
- * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels} do the arithmetic. Results don't depend on the number of threads.
+ * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels}
+ * do the arithmetic. Results don't depend on the number of threads.
  *
  * @param kernels for these operations alone, since they may keep buffers
  * @param workers the threads, which stay the caller's to close
@@ -215,9 +216,7 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
     return losses;
   }
 
-  /**
-   * Work on rows of a tensor.
-   */
+  /** Work on rows of a tensor. */
   private interface Rows {
     /**
      * Does the work.
@@ -228,17 +227,13 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
     void run(int from, int to);
   }
 
-  /**
-   * Divides a tensor's rows into tasks and waits for all of them.
-   */
+  /** Divides a tensor's rows into tasks and waits for all of them. */
   private void forRanges(Tensor tensor, Rows work) {
     int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
     workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
   }
 
-  /**
-   * Does work on each row of a tensor, in tasks of several rows, and waits for all of them.
-   */
+  /** Does work on each row of a tensor, in tasks of several rows, and waits for all of them. */
   private void forEachRow(Tensor tensor, IntConsumer work) {
     forRanges(
         tensor,
@@ -329,7 +324,8 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
   }
 
   /**
-   * Sums of products of columns as a packed triangle of doubles. It lies outside the Java heap, since it takes 4 bytes times the square of the columns.
+   * Sums of products of columns as a packed triangle of doubles. It lies outside the Java heap,
+   * since it takes 4 bytes times the square of the columns.
    */
   private static final class CpuSecondMoments implements SecondMoments {
     private static final long ALIGNMENT = 64;
@@ -377,9 +373,7 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
     }
   }
 
-  /**
-   * Linear layers of packed weights.
-   */
+  /** Linear layers of packed weights. */
   private static final class SparseLinear {
     /** Tasks for each worker, so that all workers end at about the same time. */
     private static final int TASKS_PER_WORKER = 4;
@@ -393,7 +387,9 @@ public record CpuOperations(CpuForwardKernels kernels, WorkerPool workers) imple
     private SparseLinear() {}
 
     /**
-     * Multiplies activations by a packed weight. For more than {@link SparseMatrix#MOST_ROWS} rows the weight is unpacked for the time of the call and multiplied as {@link CpuForwardKernels#linear} says.
+     * Multiplies activations by a packed weight. For more than {@link SparseMatrix#MOST_ROWS} rows
+     * the weight is unpacked for the time of the call and multiplied as {@link
+     * CpuForwardKernels#linear} says.
      *
      * @param bias [1, rows of the weight], or null for none
      */

@@ -20,7 +20,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.Deque;
 
 /**
- * Prunes matrices by one rule and one vector of norms. To make a pruner takes about as long as pruning a tile, and a pruner that has pruned rows knows where their thresholds were. So a call takes the pruner that was used last, and makes one only if all are in use.
+ * Prunes matrices by one rule and one vector of norms. To make a pruner takes about as long as
+ * pruning a tile, and a pruner that has pruned rows knows where their thresholds were. So a call
+ * takes the pruner that was used last, and makes one only if all are in use.
  *
  * @param kernels make pruners
  * @param arguments the rule, the norms and the matrices' columns and type
@@ -28,7 +30,10 @@ import java.util.Deque;
  */
 record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<RowPruner> idle)
     implements SelectionPlan {
-  /** So many bytes are loaded or copied before they are pruned: enough for full speed, and a fraction of an L2 cache. */
+  /**
+   * So many bytes are loaded or copied before they are pruned: enough for full speed, and a
+   * fraction of an L2 cache.
+   */
   private static final long CACHED_BYTES = 64 << 10;
 
   @Override
@@ -78,9 +83,7 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
         arguments.dtype(), arguments.columns(), arguments.norms(), arguments.rule());
   }
 
-  /**
-   * Gives a pruner back for other calls.
-   */
+  /** Gives a pruner back for other calls. */
   private void give(RowPruner pruner) {
     synchronized (idle) {
       idle.push(pruner);
@@ -88,7 +91,9 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
   }
 
   /**
-   * Prunes some rows at a time, after loading them into the cache or copying them to where they go. Loads and copies run at the speed of the memory, which a kernel that reads a row several times doesn't reach.
+   * Prunes some rows at a time, after loading them into the cache or copying them to where they go.
+   * Loads and copies run at the speed of the memory, which a kernel that reads a row several times
+   * doesn't reach.
    */
   private static void pruneInPlace(WeightMatrix source, WeightMatrix destination, Run run) {
     long rowBytes = (long) source.columns() * source.dtype().bytes();
@@ -109,9 +114,7 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     }
   }
 
-  /**
-   * Loads rows into the cache, all at once if they lie side by side.
-   */
+  /** Loads rows into the cache, all at once if they lie side by side. */
   private static void load(WeightMatrix matrix, int first, int end, long rowBytes, Run run) {
     int step = matrix.rowStride() == matrix.columns() ? end - first : 1;
     for (int row = first; row < end; row += step) {
@@ -119,9 +122,7 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     }
   }
 
-  /**
-   * One call: adds up its counts and packs its mask.
-   */
+  /** One call: adds up its counts and packs its mask. */
   private static final class Run {
     private static final long PAGE = 4096;
     private static final long LINE = 64;
@@ -156,7 +157,8 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
      * Adds a row's counts and writes its mask.
      *
      * @param inRow how many elements were picked, or {@link RowPruner#NON_FINITE}
-     * @throws io.github.wandacuda.select.NonFiniteWeightException if the row has a weight that is NaN or infinite
+     * @throws io.github.wandacuda.NonFiniteWeightException if the row has a weight that is NaN or
+     *     infinite
      */
     void add(int row, int inRow) {
       if (inRow == RowPruner.NON_FINITE) {
@@ -177,9 +179,13 @@ record CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments, Deque<Row
     }
 
     /**
-     * Loads a word of each line of memory into the cache before a kernel reads it several times. Otherwise the kernel would wait for memory in its first pass, line after line, and leave memory idle in the others. The Vector API has no prefetch, and loads scattered over the other passes delay these by as long as they take.
+     * Loads a word of each line of memory into the cache before a kernel reads it several times.
+     * Otherwise the kernel would wait for memory in its first pass, line after line, and leave
+     * memory idle in the others. The Vector API has no prefetch, and loads scattered over the other
+     * passes delay these by as long as they take.
      *
-     * <p>A processor loads ahead within a page, so pages are loaded side by side: 64 KiB come at 22 GB/s then, and at 18 one after the other (one thread of a Zen 4).
+     * <p>A processor loads ahead within a page, so pages are loaded side by side: 64 KiB come at 22
+     * GB/s then, and at 18 one after the other (one thread of a Zen 4).
      */
     void load(MemorySegment memory, long at, long bytes) {
       if (memory.getClass() != NativeMemory.TYPE) {

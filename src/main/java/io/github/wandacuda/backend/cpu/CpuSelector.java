@@ -14,7 +14,9 @@ import java.util.Objects;
 import java.util.OptionalInt;
 
 /**
- * Selection on the calling thread, row by row: in place if the rows' memory and length allow it, else in a buffer. If memory fails during a call, such as a mapping of a file that was shrunk, the call ends with an {@link InternalError}.
+ * Selection on the calling thread, row by row: in place if the rows' memory and length allow it,
+ * else in a buffer. If memory fails during a call, such as a mapping of a file that was shrunk, the
+ * call ends with an {@link InternalError}.
  */
 public final class CpuSelector implements Selector {
   /** The most plans that are kept for callers who ask for the same arguments again. */
@@ -23,9 +25,7 @@ public final class CpuSelector implements Selector {
   private final CpuSelectKernels kernels;
   private final Deque<CpuPlan> plans = new ArrayDeque<>();
 
-  /**
-   * Selects with some kernels, which all calls share.
-   */
+  /** Selects with some kernels, which all calls share. */
   public CpuSelector(CpuSelectKernels kernels) {
     this.kernels = Objects.requireNonNull(kernels, "kernels");
   }
@@ -36,7 +36,8 @@ public final class CpuSelector implements Selector {
   }
 
   /**
-   * Returns a plan for arguments, the same one for the same arguments. Layers that read one input have equal norms and share a plan, whose pruners know their rows' thresholds.
+   * Returns a plan for arguments, the same one for the same arguments. Layers that read one input
+   * have equal norms and share a plan, whose pruners know their rows' thresholds.
    */
   private synchronized CpuPlan plan(SelectionArguments arguments) {
     for (CpuPlan plan : plans) {
@@ -73,9 +74,7 @@ public final class CpuSelector implements Selector {
     return true;
   }
 
-  /**
-   * Visits a matrix's rows in place, or copies of them if kernels can't read them there.
-   */
+  /** Visits a matrix's rows in place, or copies of them if kernels can't read them there. */
   private static void forEachRow(WeightMatrix source, RowPanel.Visitor visitor) {
     if (RowPanel.isNeedlessFor(source)) {
       for (int row = 0; row < source.rows(); row++) {

@@ -17,7 +17,10 @@ import java.util.Arrays;
 final class KeyThreshold {
   private static final int WIDENING = 8;
 
-  /** Steps that assume evenly spread keys, as they mostly are in a narrow window; after these the window is halved. */
+  /**
+   * Steps that assume evenly spread keys, as they mostly are in a narrow window; after these the
+   * window is halved.
+   */
   private static final int INTERPOLATIONS = 3;
 
   private static final int MANY = 1024;
@@ -78,23 +81,17 @@ final class KeyThreshold {
     guess.learn(low);
   }
 
-  /**
-   * Returns the threshold that was found.
-   */
+  /** Returns the threshold that was found. */
   int threshold() {
     return low;
   }
 
-  /**
-   * Returns how many keys are below the threshold.
-   */
+  /** Returns how many keys are below the threshold. */
   int below() {
     return countLow;
   }
 
-  /**
-   * Returns how many keys are at the threshold; 0 if exactly the wanted ones are below it.
-   */
+  /** Returns how many keys are at the threshold; 0 if exactly the wanted ones are below it. */
   int atThreshold() {
     return countHigh - countLow;
   }
@@ -106,7 +103,8 @@ final class KeyThreshold {
   }
 
   /**
-   * Finds a window that holds the threshold and goes on with its keys alone; or with all keys, if it takes longer to gather the few than to count all a few times.
+   * Finds a window that holds the threshold and goes on with its keys alone; or with all keys, if
+   * it takes longer to gather the few than to count all a few times.
    *
    * @return how many keys below the window are left out of those that it goes on with
    */
@@ -161,7 +159,8 @@ final class KeyThreshold {
   }
 
   /**
-   * Narrows the search to the keys on one side, and past all keys that equal the threshold at once. This takes another pass over the keys.
+   * Narrows the search to the keys on one side, and past all keys that equal the threshold at once.
+   * This takes another pass over the keys.
    *
    * @param count how many keys are below the threshold
    */
@@ -191,9 +190,7 @@ final class KeyThreshold {
     }
   }
 
-  /**
-   * Ends the search.
-   */
+  /** Ends the search. */
   private void set(int threshold, int count) {
     low = threshold;
     high = threshold + 1;
@@ -231,9 +228,7 @@ final class KeyThreshold {
       mean = rowMean;
     }
 
-    /**
-     * Returns the guess of the row's threshold; the mean of its keys before the first row.
-     */
+    /** Returns the guess of the row's threshold; the mean of its keys before the first row. */
     long centre() {
       if (!known) {
         return mean;
@@ -241,16 +236,12 @@ final class KeyThreshold {
       return stayReach <= moveReach ? lastThreshold : moved();
     }
 
-    /**
-     * Returns how far from the guess the threshold is likely to be.
-     */
+    /** Returns how far from the guess the threshold is likely to be. */
     long reach() {
       return Math.min(stayReach, moveReach) / SCALE;
     }
 
-    /**
-     * Learns a row's threshold.
-     */
+    /** Learns a row's threshold. */
     void learn(int threshold) {
       if (known) {
         stayReach = adjusted(stayReach, threshold - (long) lastThreshold);
@@ -261,16 +252,12 @@ final class KeyThreshold {
       lastMean = mean;
     }
 
-    /**
-     * Returns the last threshold, moved as the mean of the keys moved.
-     */
+    /** Returns the last threshold, moved as the mean of the keys moved. */
     private long moved() {
       return (long) lastThreshold + mean - lastMean;
     }
 
-    /**
-     * Moves a reach an eighth of the way to the error of one row.
-     */
+    /** Moves a reach an eighth of the way to the error of one row. */
     private static long adjusted(long reach, long error) {
       return reach + ((ERRORS * SCALE * Math.abs(error) - reach) >> 3);
     }

@@ -35,10 +35,15 @@ import java.util.function.ObjIntConsumer;
  * columns of either from memory as fast as those of BF16, 11008 of FP8 1.1 to 1.5 times as fast.
  */
 final class LowestByThresholds extends RowPruner {
-  /** Shorter rows are scored quickly, and their thresholds vary too much to predict one from another. */
+  /**
+   * Shorter rows are scored quickly, and their thresholds vary too much to predict one from
+   * another.
+   */
   private static final int LEAST_COLUMNS = 512;
 
-  /** After a row that couldn't be pruned by thresholds, so many are scored without another attempt. */
+  /**
+   * After a row that couldn't be pruned by thresholds, so many are scored without another attempt.
+   */
   private static final int PAUSE = 15;
 
   /** The same if thresholds took longer than scoring, as rows differ too much. */
@@ -50,7 +55,10 @@ final class LowestByThresholds extends RowPruner {
   /** The time of scoring a code: twice as many are counted at a time, but each is widened first. */
   private static final int WHOLE_COST_OF_CODES = 40;
 
-  /** How much longer than scoring thresholds may take at first, while tables are made, in rows; and after a long pause. */
+  /**
+   * How much longer than scoring thresholds may take at first, while tables are made, in rows; and
+   * after a long pause.
+   */
   private static final int FIRST_CREDIT = 250;
 
   private static final int NEXT_CREDIT = 60;
@@ -58,7 +66,9 @@ final class LowestByThresholds extends RowPruner {
   /** How an attempt to prune a row by thresholds ended. */
   enum Outcome {
     PRUNED,
-    /** It has to be pruned by scores. Elements may be cleared already, but none that will be kept. */
+    /**
+     * It has to be pruned by scores. Elements may be cleared already, but none that will be kept.
+     */
     LEFT,
     /** It holds a NaN or an infinity, and is as it was. */
     NON_FINITE
@@ -167,9 +177,7 @@ final class LowestByThresholds extends RowPruner {
     return wanted;
   }
 
-  /**
-   * Starts with the threshold of the first row.
-   */
+  /** Starts with the threshold of the first row. */
   private void begin(SortedThreshold first) {
     isTied = codes == null && first.equal() > RowMaskWriter.MOST_LISTED;
     if (isTied) {
@@ -180,7 +188,8 @@ final class LowestByThresholds extends RowPruner {
   }
 
   /**
-   * Prunes a row by thresholds, and pauses them for long once they have taken longer than scores would have.
+   * Prunes a row by thresholds, and pauses them for long once they have taken longer than scores
+   * would have.
    */
   private Outcome pruneWindowed(MemorySegment memory, long at, long[] kept) {
     Outcome outcome = windowed.prune(memory, at, kept);
@@ -193,16 +202,12 @@ final class LowestByThresholds extends RowPruner {
     return outcome;
   }
 
-  /**
-   * Returns the time of scoring a row, in the unit of {@link WindowedRowPruner#cost}.
-   */
+  /** Returns the time of scoring a row, in the unit of {@link WindowedRowPruner#cost}. */
   private long wholeCost() {
     return (long) (codes == null ? WHOLE_COST : WHOLE_COST_OF_CODES) * columns;
   }
 
-  /**
-   * Prunes a row by scores.
-   */
+  /** Prunes a row by scores. */
   private int pruneWhole(IntSupplier other) {
     int pruned = other.getAsInt();
     zeros = whole.zeros();
@@ -210,7 +215,8 @@ final class LowestByThresholds extends RowPruner {
   }
 
   /**
-   * Learns from the last row of a pause; not from every row, since thresholds of ties take time to make.
+   * Learns from the last row of a pause; not from every row, since thresholds of ties take time to
+   * make.
    */
   private void learn() {
     isTied = codes == null && whole.isTied();
@@ -221,15 +227,15 @@ final class LowestByThresholds extends RowPruner {
     }
   }
 
-  /**
-   * Returns how many rows were pruned by thresholds.
-   */
+  /** Returns how many rows were pruned by thresholds. */
   int byThresholds() {
     return byThresholds;
   }
 
   /**
-   * Prunes rows whose threshold is a score that very many elements have, as in rows of few different values or of many zeros, and that rows before had, too. All elements below it are pruned, and of those that have it the ones in the lowest columns.
+   * Prunes rows whose threshold is a score that very many elements have, as in rows of few
+   * different values or of many zeros, and that rows before had, too. All elements below it are
+   * pruned, and of those that have it the ones in the lowest columns.
    */
   private final class TiedRowPruner {
     private static final int MOST = 4;
@@ -252,7 +258,8 @@ final class LowestByThresholds extends RowPruner {
     }
 
     /**
-     * Learns a score that was a row's threshold. If there are too many scores already, they are forgotten first.
+     * Learns a score that was a row's threshold. If there are too many scores already, they are
+     * forgotten first.
      */
     void learn(int score) {
       boolean known = highestFirst.stream().anyMatch(tie -> tie.score == score);

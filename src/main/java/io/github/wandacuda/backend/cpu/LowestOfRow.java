@@ -19,7 +19,8 @@ import java.util.Arrays;
  *   <li>{@link ScoreKeys} writes the upper halves of the scores' bits.
  *   <li>{@link KeyThreshold} finds the one among them below which all is pruned and above which all
  *       stays, by counting, and by looking more closely at the few percent around the row before's.
- *   <li>Elements with exactly this upper half are compared by whole scores: they are few, or else {@link TiedKeys} compares them.
+ *   <li>Elements with exactly this upper half are compared by whole scores: they are few, or else
+ *       {@link TiedKeys} compares them.
  *   <li>{@link RowMaskWriter} writes which elements are kept, and the row without the others.
  * </ol>
  */
@@ -93,9 +94,7 @@ final class LowestOfRow extends RowPruner {
     return lowest.threshold() << Short.SIZE;
   }
 
-  /**
-   * Returns how many elements of the last row have this upper half.
-   */
+  /** Returns how many elements of the last row have this upper half. */
   int sharing() {
     return lowest.atThreshold();
   }
@@ -112,9 +111,7 @@ final class LowestOfRow extends RowPruner {
     return tied.threshold();
   }
 
-  /**
-   * Returns how many of the elements with the threshold's upper half are pruned.
-   */
+  /** Returns how many of the elements with the threshold's upper half are pruned. */
   private int left() {
     return wanted - lowest.below();
   }

@@ -28,9 +28,7 @@ final class RowPanel {
         && NativeMemory.is(matrix.data());
   }
 
-  /**
-   * Work on a row.
-   */
+  /** Work on a row. */
   interface Visitor {
     /**
      * Works on a row, and may change it.
@@ -43,7 +41,8 @@ final class RowPanel {
   }
 
   /**
-   * Copies the rows of a matrix to memory of its own, visits each in order, and writes it to another matrix afterwards.
+   * Copies the rows of a matrix to memory of its own, visits each in order, and writes it to
+   * another matrix afterwards.
    *
    * @param source of any strides, in any memory
    * @param destination of the same shape and type, may be {@code source}; null for none

@@ -10,7 +10,10 @@ import java.util.Arrays;
 import java.util.function.ObjIntConsumer;
 
 /**
- * Prunes rows whose thresholds are near those of the rows before. The {@link ColumnThresholds} of a somewhat lower score count how many elements are below it; the row's threshold can't be far from there. The elements below are cleared, and the few in a window above are compared by whole scores. The windows' ends are multiples of a step, so that rows share tables.
+ * Prunes rows whose thresholds are near those of the rows before. The {@link ColumnThresholds} of a
+ * somewhat lower score count how many elements are below it; the row's threshold can't be far from
+ * there. The elements below are cleared, and the few in a window above are compared by whole
+ * scores. The windows' ends are multiples of a step, so that rows share tables.
  */
 final class WindowedRowPruner {
   /** A step is as wide as to hold about one of so many of a row's elements. */
@@ -26,7 +29,10 @@ final class WindowedRowPruner {
   /** To count again from a nearer score takes about as long as comparing so many elements. */
   private static final int NEAR = 64;
 
-  /** Costs are in the time in which one column is counted: to clear a column, to make its threshold, and to compare an element. {@link LowestOfRow} takes eight a column. */
+  /**
+   * Costs are in the time in which one column is counted: to clear a column, to make its threshold,
+   * and to compare an element. {@link LowestOfRow} takes eight a column.
+   */
   private static final int CLEAR_COST = 3;
 
   private static final int TABLE_COST = 85;
@@ -80,9 +86,7 @@ final class WindowedRowPruner {
     trend.start(threshold, sharing);
   }
 
-  /**
-   * Forgets the columns' thresholds, since rows have other scales now.
-   */
+  /** Forgets the columns' thresholds, since rows have other scales now. */
   void forget() {
     tables.forget();
   }
@@ -161,22 +165,19 @@ final class WindowedRowPruner {
   }
 
   /**
-   * Returns how many more or fewer elements there may well be than are expected: 2.2 standard deviations, and three.
+   * Returns how many more or fewer elements there may well be than are expected: 2.2 standard
+   * deviations, and three.
    */
   private static double spare(int expected) {
     return 2.2 * Math.sqrt(expected) + 3;
   }
 
-  /**
-   * Rounds a score down to a step.
-   */
+  /** Rounds a score down to a step. */
   private int down(double score) {
     return (int) Math.clamp(score, 1 << step, Scores.INFINITY) & -(1 << step);
   }
 
-  /**
-   * Rounds a score up to a step.
-   */
+  /** Rounds a score up to a step. */
   private int up(double score) {
     return (int) Math.min(score + (1 << step), Scores.INFINITY) & -(1 << step);
   }
@@ -190,7 +191,8 @@ final class WindowedRowPruner {
   }
 
   /**
-   * The thresholds of a matrix's last rows, as bits of scores: their mean, their mean distance from it, and how many elements there are to a bit around it.
+   * The thresholds of a matrix's last rows, as bits of scores: their mean, their mean distance from
+   * it, and how many elements there are to a bit around it.
    */
   private static final class ThresholdTrend {
     /** Averages move by 1 / 2^n of the distance to each row's value; this is n. */
@@ -234,7 +236,9 @@ final class WindowedRowPruner {
   }
 
   /**
-   * The {@link ColumnThresholds} of scores that were asked for before, as neighbouring rows mostly ask for the same. Each score has one place, which it shares with scores a certain number of steps away.
+   * The {@link ColumnThresholds} of scores that were asked for before, as neighbouring rows mostly
+   * ask for the same. Each score has one place, which it shares with scores a certain number of
+   * steps away.
    */
   private static final class ThresholdTables {
     private static final int MOST_BYTES = 1 << 20;
@@ -279,9 +283,7 @@ final class WindowedRowPruner {
       return thresholds[place];
     }
 
-    /**
-     * Returns by how many steps at most two scores may differ without sharing a place.
-     */
+    /** Returns by how many steps at most two scores may differ without sharing a place. */
     int steps() {
       return thresholds.length - 1;
     }

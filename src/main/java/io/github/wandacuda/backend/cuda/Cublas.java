@@ -70,16 +70,12 @@ final class Cublas {
         : Optional.empty();
   }
 
-  /**
-   * Returns the library's name and version, or nothing if it can't be used.
-   */
+  /** Returns the library's name and version, or nothing if it can't be used. */
   static Optional<String> label() {
     return library().map(cublas -> "cuBLAS " + cublas.version);
   }
 
-  /**
-   * Returns what multiplies matrices here, for people.
-   */
+  /** Returns what multiplies matrices here, for people. */
   public static String linear() {
     return label().orElse("own GEMM");
   }

@@ -39,7 +39,8 @@ final class CublasLinear implements AutoCloseable {
    * Prepares cuBLAS for a queue.
    *
    * @param queue on which all products are queued
-   * @return the caller's to close before the queue; empty if cuBLAS is missing or doesn't work on this device
+   * @return the caller's to close before the queue; empty if cuBLAS is missing or doesn't work on
+   *     this device
    */
   public static Optional<CublasLinear> open(CudaQueue queue) {
     return Cublas.library().flatMap(cublas -> open(queue, cublas));
@@ -70,7 +71,8 @@ final class CublasLinear implements AutoCloseable {
   }
 
   /**
-   * Queues {@code out[t, o] = sum over c of x[t, c] w[o, c]}. A row-major matrix is a transposed matrix to cuBLAS, so this is {@code out^T = w x^T} there.
+   * Queues {@code out[t, o] = sum over c of x[t, c] w[o, c]}. A row-major matrix is a transposed
+   * matrix to cuBLAS, so this is {@code out^T = w x^T} there.
    *
    * @param x [tokens, columns]
    * @param w [features, columns], of the type of {@code x}

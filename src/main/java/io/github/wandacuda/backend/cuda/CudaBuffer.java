@@ -36,7 +36,8 @@ record CudaBuffer(CudaMemory memory, DeviceAddress start, long bytes) implements
   }
 
   /**
-   * Returns the start of native memory of any size as JCuda takes it, whose own pointers cover at most 2 GiB. The caller must not free the memory while the driver uses it.
+   * Returns the start of native memory of any size as JCuda takes it, whose own pointers cover at
+   * most 2 GiB. The caller must not free the memory while the driver uses it.
    *
    * @throws IllegalArgumentException if the memory is a Java array
    */
@@ -56,9 +57,7 @@ record CudaBuffer(CudaMemory memory, DeviceAddress start, long bytes) implements
     return of(place).address() + place.offset();
   }
 
-  /**
-   * Returns the address of the first byte, as a number.
-   */
+  /** Returns the address of the first byte, as a number. */
   public long address() {
     return start.value();
   }

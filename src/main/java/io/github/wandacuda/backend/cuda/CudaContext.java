@@ -10,9 +10,7 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
-/**
- * A device's primary context. Any thread may make it current for its next calls of the driver.
- */
+/** A device's primary context. Any thread may make it current for its next calls of the driver. */
 final class CudaContext {
   /**
    * After one of these, every call in the context fails with the same code until it is destroyed;
@@ -52,7 +50,8 @@ final class CudaContext {
   }
 
   /**
-   * Returns whether another process has a device for itself. The driver has no query for it, so the device is tried.
+   * Returns whether another process has a device for itself. The driver has no query for it, so the
+   * device is tried.
    */
   static boolean isTaken(CUdevice device) {
     int result = JCudaDriver.cuDevicePrimaryCtxRetain(new CUcontext(), device);
@@ -69,16 +68,12 @@ final class CudaContext {
     }
   }
 
-  /**
-   * Returns the driver's {@code CUcontext} as a number.
-   */
+  /** Returns the driver's {@code CUcontext} as a number. */
   public long handle() {
     return context.value();
   }
 
-  /**
-   * Returns the device's name in messages.
-   */
+  /** Returns the device's name in messages. */
   public String name() {
     return name;
   }
@@ -102,7 +97,8 @@ final class CudaContext {
   }
 
   /**
-   * Makes the context current as {@link #enter} does, but returns false if it fails; for code that frees resources.
+   * Makes the context current as {@link #enter} does, but returns false if it fails; for code that
+   * frees resources.
    */
   public boolean tryEnter() {
     return JCudaDriver.cuCtxSetCurrent(context) == CUresult.CUDA_SUCCESS;

@@ -47,7 +47,8 @@ final class CudaDevice implements GpuDevice {
   }
 
   /**
-   * Opens a device as {@link #open(int, Precision)} does, as if it had fewer multiprocessors, so that tests see blocks that take several rows.
+   * Opens a device as {@link #open(int, Precision)} does, as if it had fewer multiprocessors, so
+   * that tests see blocks that take several rows.
    *
    * @param multiprocessors the most that grids are made for
    */
@@ -86,9 +87,7 @@ final class CudaDevice implements GpuDevice {
     return info;
   }
 
-  /**
-   * Returns the context in which all of the device's memory and kernels are.
-   */
+  /** Returns the context in which all of the device's memory and kernels are. */
   public CudaContext context() {
     return context;
   }
@@ -121,7 +120,8 @@ final class CudaDevice implements GpuDevice {
   }
 
   /**
-   * Returns this device, which reaches all memory in its primary context; {@link #view} refuses other memory.
+   * Returns this device, which reaches all memory in its primary context; {@link #view} refuses
+   * other memory.
    */
   @Override
   public CudaDevice reaching(DeviceMatrix matrix) {
@@ -159,9 +159,7 @@ final class CudaDevice implements GpuDevice {
         allocation.at(offset), matrix.dtype(), matrix.rows(), matrix.columns(), matrix.rowStride());
   }
 
-  /**
-   * Takes note that a queue was closed.
-   */
+  /** Takes note that a queue was closed. */
   void forget(CudaQueue queue) {
     queues.remove(queue);
   }
@@ -179,7 +177,8 @@ final class CudaDevice implements GpuDevice {
   }
 
   /**
-   * What the driver knows of an address. All is 0 if the driver doesn't know it; memory of pools and of reserved address ranges belongs to no context.
+   * What the driver knows of an address. All is 0 if the driver doesn't know it; memory of pools
+   * and of reserved address ranges belongs to no context.
    *
    * @param memoryType a {@code CUmemorytype}
    * @param context the {@code CUcontext} that allocated it, or 0

@@ -7,7 +7,8 @@ import jcuda.driver.CUfunction_attribute;
 import jcuda.driver.JCudaDriver;
 
 /**
- * A kernel that is loaded on a device. A block of it may have 48 KiB of shared memory, static and dynamic together, and as much as the device has once {@link #allowShared} asked for that.
+ * A kernel that is loaded on a device. A block of it may have 48 KiB of shared memory, static and
+ * dynamic together, and as much as the device has once {@link #allowShared} asked for that.
  */
 final class CudaFunction {
   private static final int USUAL_SHARED_BYTES = 48 << 10;

@@ -187,7 +187,9 @@ final class CudaLinear implements AutoCloseable {
   }
 
   /**
-   * Splits float32 activations into the sum of two F16 halves, which tensor cores multiply, or rounds them to one half; and converts BF16 weights to F16: {@code kernels/forward/linear_split.cu}. The memory of the halves is kept from one call to the next.
+   * Splits float32 activations into the sum of two F16 halves, which tensor cores multiply, or
+   * rounds them to one half; and converts BF16 weights to F16: {@code
+   * kernels/forward/linear_split.cu}. The memory of the halves is kept from one call to the next.
    */
   private final class Split implements AutoCloseable {
     private static final String FILE = "linear_split";
@@ -224,20 +226,20 @@ final class CudaLinear implements AutoCloseable {
      *
      * @param first the first row's number in the matrix
      * @param high upper halves
-     * @param low lower halves, behind the upper ones in the same rows of memory; null if there is one part
+     * @param low lower halves, behind the upper ones in the same rows of memory; null if there is
+     *     one part
      * @param inverses float32 [rows], the factor of each row's products; null if all are 1
      */
     record Part(int first, DeviceRows high, DeviceRows low, DevicePointer inverses) {
-      /**
-       * Returns the columns of a half with its padding, which is zero.
-       */
+      /** Returns the columns of a half with its padding, which is zero. */
       int padded() {
         return Math.toIntExact(low == null ? high.stride() : high.stride() / 2);
       }
     }
 
     /**
-     * Splits a matrix and queues work on it, part by part. A matrix in F16 is one part and stays as it is.
+     * Splits a matrix and queues work on it, part by part. A matrix in F16 is one part and stays as
+     * it is.
      *
      * @param work called in the rows' order
      * @throws DeviceMemoryException if the device lacks memory for {@link #FEWEST_ROWS} rows

@@ -13,7 +13,8 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /**
- * The memory of a device. Each allocation is freed exactly once: when its buffer is closed, or with this.
+ * The memory of a device. Each allocation is freed exactly once: when its buffer is closed, or with
+ * this.
  */
 final class CudaMemory implements GpuDevice.Memory, AutoCloseable {
   private final CudaContext context;
@@ -56,7 +57,9 @@ final class CudaMemory implements GpuDevice.Memory, AutoCloseable {
   }
 
   /**
-   * Allocates host memory that is pinned for every device. It keeps its context alive, so that it may outlive its device. The driver is called without JCuda, which wraps such memory in a direct buffer of at most 2 GiB.
+   * Allocates host memory that is pinned for every device. It keeps its context alive, so that it
+   * may outlive its device. The driver is called without JCuda, which wraps such memory in a direct
+   * buffer of at most 2 GiB.
    *
    * @param bytes 1 or more
    * @param arena frees the memory when it is closed
@@ -114,7 +117,8 @@ final class CudaMemory implements GpuDevice.Memory, AutoCloseable {
   }
 
   /**
-   * Frees a buffer that was allocated here, unless it is freed already. If the device is lost, nothing is done.
+   * Frees a buffer that was allocated here, unless it is freed already. If the device is lost,
+   * nothing is done.
    */
   public synchronized void free(CudaBuffer buffer) {
     if (live.remove(buffer) && context.tryEnter()) {

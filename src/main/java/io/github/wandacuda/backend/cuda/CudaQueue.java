@@ -46,9 +46,7 @@ final class CudaQueue implements DeviceQueue {
     return device;
   }
 
-  /**
-   * Returns the driver's {@code CUstream} as a number.
-   */
+  /** Returns the driver's {@code CUstream} as a number. */
   long streamHandle() {
     return stream.handle();
   }
@@ -232,7 +230,10 @@ final class CudaQueue implements DeviceQueue {
 
   /** A place in a stream that another stream waits for. */
   private static final class CudaEvent extends CUevent {
-    /** The driver's function, called directly since JCuda can't make a stream from a caller's handle. */
+    /**
+     * The driver's function, called directly since JCuda can't make a stream from a caller's
+     * handle.
+     */
     static final SharedLibrary.Function RECORD = CudaLibrary.function("cuEventRecord");
 
     long handle() {
@@ -269,7 +270,8 @@ final class CudaQueue implements DeviceQueue {
     /**
      * Writes arguments.
      *
-     * @param arguments in the kernel's order: a {@link DevicePointer} or null for a pointer, an {@link Integer}, a {@link Long} or a {@link Float}; at most {@link #MOST}
+     * @param arguments in the kernel's order: a {@link DevicePointer} or null for a pointer, an
+     *     {@link Integer}, a {@link Long} or a {@link Float}; at most {@link #MOST}
      * @return the table, valid until the next call
      */
     public Pointer write(Object... arguments) {

@@ -42,9 +42,7 @@ record CudaSelectKernels(CudaQueue queue) implements GpuSelectKernels {
             : of.with(source.rows(), count, choice.bins()));
   }
 
-  /**
-   * Chooses among kernels for groups of 4 or 8, of up to 32, and of more columns.
-   */
+  /** Chooses among kernels for groups of 4 or 8, of up to 32, and of more columns. */
   @Override
   public void selectGroups(Operands of, int pruned, int size) {
     if (size == 4 || size == 8) {

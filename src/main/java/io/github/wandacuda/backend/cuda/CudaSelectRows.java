@@ -83,16 +83,12 @@ record CudaSelectRows(
     return Math.min(MOST_BINS, Integer.highestOneBit(threads) * BINS_PER_THREAD);
   }
 
-  /**
-   * Returns the shared memory of a histogram, in bytes.
-   */
+  /** Returns the shared memory of a histogram, in bytes. */
   static int bytes(int bins) {
     return bins * Integer.BYTES;
   }
 
-  /**
-   * Returns the dynamic shared memory of a block, in bytes.
-   */
+  /** Returns the dynamic shared memory of a block, in bytes. */
   int sharedBytes() {
     return Math.toIntExact(bytes(bins) + stagedBytes);
   }

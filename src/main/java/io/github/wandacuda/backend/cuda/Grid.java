@@ -19,7 +19,8 @@ record Grid(int x, int y, int z) {
   }
 
   /**
-   * Returns the threads of a block that works on one row, each on four elements at a time: a multiple of a warp.
+   * Returns the threads of a block that works on one row, each on four elements at a time: a
+   * multiple of a warp.
    *
    * @param most the most threads, a multiple of a warp
    */
@@ -36,9 +37,7 @@ record Grid(int x, int y, int z) {
     return new Grid(Math.toIntExact(count), 1, 1);
   }
 
-  /**
-   * Returns how many tiles cover a matrix.
-   */
+  /** Returns how many tiles cover a matrix. */
   static long tiles(int rows, int tileRows, int columns, int tileColumns) {
     return (long) Math.ceilDiv(rows, tileRows) * Math.ceilDiv(columns, tileColumns);
   }

@@ -125,9 +125,7 @@ record DeviceFacts(
     return Optional.empty();
   }
 
-  /**
-   * Returns the facts in which people are interested, on one line.
-   */
+  /** Returns the facts in which people are interested, on one line. */
   public String summary() {
     return String.format(
         Locale.ROOT,

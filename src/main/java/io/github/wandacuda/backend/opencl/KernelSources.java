@@ -8,9 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/**
- * Where the kernels' sources are read from.
- */
+/** Where the kernels' sources are read from. */
 interface KernelSources {
   /**
    * Returns the text of a file under {@code kernels}.
@@ -34,7 +32,8 @@ interface KernelSources {
   }
 
   /**
-   * Returns a whole program: a file in which every line {@code #include "other.cl"} is replaced by that file, since at run time the compiler has no directory of files to include.
+   * Returns a whole program: a file in which every line {@code #include "other.cl"} is replaced by
+   * that file, since at run time the compiler has no directory of files to include.
    *
    * @param file its name under {@code kernels}
    */

@@ -26,7 +26,8 @@ record MatrixVariant(int width, int rows) {
   private static final int ROWS_OF_OTHERS = 6;
 
   /**
-   * Returns the variant for a device: tiles for a GPU, else vectors as wide as its registers and local memory allow.
+   * Returns the variant for a device: tiles for a GPU, else vectors as wide as its registers and
+   * local memory allow.
    */
   static MatrixVariant of(OpenClDevice device) {
     return device.facts().gpu()

@@ -14,9 +14,12 @@ import org.jocl.cl_command_queue;
 import org.jocl.cl_mem;
 
 /**
- * Copies between host and device memory, and within the device. Host memory is the caller's until the queue is finished.
+ * Copies between host and device memory, and within the device. Host memory is the caller's until
+ * the queue is finished.
  *
- * <p>Calls that are given host memory and return before it is used go to the system's loader directly. JOCL would start or wake a thread for each, which waits for the command's end to let go of a buffer and outlives the queue by ten seconds; and it would be limited to 2 GiB.
+ * <p>Calls that are given host memory and return before it is used go to the system's loader
+ * directly. JOCL would start or wake a thread for each, which waits for the command's end to let go
+ * of a buffer and outlives the queue by ten seconds; and it would be limited to 2 GiB.
  *
  * @param device names the failures
  * @param queue where copies are queued

@@ -27,7 +27,9 @@ final class OpenClDevice implements GpuDevice {
   private final OpenClMemory memory;
   private final OpenClPrograms programs;
 
-  /** This device in callers' contexts, opened when a matrix of the context comes for the first time. */
+  /**
+   * This device in callers' contexts, opened when a matrix of the context comes for the first time.
+   */
   private final Map<cl_context, OpenClDevice> others = new HashMap<>();
 
   private OpenClDevice(
@@ -61,9 +63,7 @@ final class OpenClDevice implements GpuDevice {
         () -> new OpenClDevice(target, context, commandQueue(context, target.device()), programs));
   }
 
-  /**
-   * Opens the same device in another context, which stays alive until the result is closed.
-   */
+  /** Opens the same device in another context, which stays alive until the result is closed. */
   OpenClDevice over(cl_context other) {
     cl_command_queue queue = commandQueue(other, target.device());
     OpenClStatus.check(CL.clRetainContext(other), "clRetainContext");
@@ -142,7 +142,9 @@ final class OpenClDevice implements GpuDevice {
   }
 
   /**
-   * Returns this device in the context of a caller's matrix. Memory belongs to the context that it was made in, so a device is kept for each context of the program around this library, with kernels that are built for it.
+   * Returns this device in the context of a caller's matrix. Memory belongs to the context that it
+   * was made in, so a device is kept for each context of the program around this library, with
+   * kernels that are built for it.
    */
   @Override
   public OpenClDevice reaching(DeviceMatrix matrix) {
@@ -232,7 +234,10 @@ final class OpenClDevice implements GpuDevice {
   }
 
   /**
-   * Makes JOCL's object for a handle of the program around this library. JOCL has no constructor for it, but fills in the handles of objects that OpenCL writes to; so the handle is written to a few bytes of device memory and read back. A number that is no handle crashes the process, as in C.
+   * Makes JOCL's object for a handle of the program around this library. JOCL has no constructor
+   * for it, but fills in the handles of objects that OpenCL writes to; so the handle is written to
+   * a few bytes of device memory and read back. A number that is no handle crashes the process, as
+   * in C.
    *
    * @throws IllegalArgumentException if the handle is 0
    */

@@ -45,7 +45,9 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   /** Tokens that {@code linear_rows.cl} takes. */
   private static final int FEWEST = 4;
 
-  /** Products of so many columns are added up one after the other; the sums of these chains follow. */
+  /**
+   * Products of so many columns are added up one after the other; the sums of these chains follow.
+   */
   private static final int RUN = 256;
 
   private static final int TILE_FEATURES = 64;
@@ -56,7 +58,8 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   private static final int FEW_ROWS = 4;
 
   /**
-   * Tokens of a group of {@code linear_vectors.cl}, which packs a panel of weights once for all of them.
+   * Tokens of a group of {@code linear_vectors.cl}, which packs a panel of weights once for all of
+   * them.
    */
   private static final int TOKENS_PER_GROUP = 516;
 
@@ -64,7 +67,8 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   private static final int GROUPS_PER_UNIT = 4;
 
   /**
-   * A packed panel is used for at least so many blocks of tokens, a block being as many as have their sums in registers.
+   * A packed panel is used for at least so many blocks of tokens, a block being as many as have
+   * their sums in registers.
    */
   private static final int FEWEST_BLOCKS = 4;
 
@@ -211,7 +215,8 @@ final class OpenClForwardKernels extends GpuForwardKernels {
   }
 
   /**
-   * Returns the tokens of a group. Tokens are divided evenly, among more groups if there are too few panels to occupy all compute units.
+   * Returns the tokens of a group. Tokens are divided evenly, among more groups if there are too
+   * few panels to occupy all compute units.
    */
   private int tokensPerGroup(int tokens, int panels) {
     int rows = variant.rows();

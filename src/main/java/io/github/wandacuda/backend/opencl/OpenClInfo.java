@@ -10,7 +10,8 @@ import org.jocl.cl_platform_id;
 import org.jocl.cl_program;
 
 /**
- * OpenCL's queries for facts about platforms, devices, programs and kernels. All throw a {@link io.github.wandacuda.error.BackendUnavailableException} if the driver refuses to answer.
+ * OpenCL's queries for facts about platforms, devices, programs and kernels. All throw a {@link
+ * io.github.wandacuda.error.BackendUnavailableException} if the driver refuses to answer.
  */
 final class OpenClInfo {
   private OpenClInfo() {}
@@ -56,7 +57,10 @@ final class OpenClInfo {
     return (int) number("clGetDeviceInfo", Sizeof.cl_uint, of(device, parameter));
   }
 
-  /** Asks for a {@code cl_ulong} or another type of 64 bits, among which {@code size_t} is on this JVM. */
+  /**
+   * Asks for a {@code cl_ulong} or another type of 64 bits, among which {@code size_t} is on this
+   * JVM.
+   */
   static long wide(cl_device_id device, int parameter) {
     return number("clGetDeviceInfo", Sizeof.cl_ulong, of(device, parameter));
   }

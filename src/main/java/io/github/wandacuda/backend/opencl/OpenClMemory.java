@@ -38,7 +38,8 @@ final class OpenClMemory implements GpuDevice.Memory {
   }
 
   /**
-   * Returns the device's memory without what was allocated here; OpenCL doesn't say what other programs use.
+   * Returns the device's memory without what was allocated here; OpenCL doesn't say what other
+   * programs use.
    */
   @Override
   public long freeBytes() {
@@ -70,9 +71,7 @@ final class OpenClMemory implements GpuDevice.Memory {
     return ((Buffer) place.buffer()).handle;
   }
 
-  /**
-   * Returns memory that a caller allocated. Closing the buffer frees nothing.
-   */
+  /** Returns memory that a caller allocated. Closing the buffer frees nothing. */
   public Buffer view(cl_mem handle, long bytes) {
     return new Buffer(this, handle, bytes, false);
   }
@@ -111,7 +110,8 @@ final class OpenClMemory implements GpuDevice.Memory {
    * @param status OpenCL's, not success
    * @param call the command's name
    * @param bytes how many it used
-   * @throws io.github.wandacuda.backend.gpu.DeviceMemoryException if the status may mean that memory is short
+   * @throws io.github.wandacuda.backend.gpu.DeviceMemoryException if the status may mean that
+   *     memory is short
    * @throws io.github.wandacuda.error.BackendUnavailableException for every other status
    */
   public void throwFailure(int status, String call, long bytes) {
@@ -134,7 +134,8 @@ final class OpenClMemory implements GpuDevice.Memory {
   }
 
   /**
-   * Writes a byte of a buffer, since OpenCL may delay an allocation until its first use and fail only then.
+   * Writes a byte of a buffer, since OpenCL may delay an allocation until its first use and fail
+   * only then.
    *
    * @return the command's status
    */

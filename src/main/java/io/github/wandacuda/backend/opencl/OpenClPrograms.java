@@ -59,7 +59,8 @@ final class OpenClPrograms implements AutoCloseable {
   }
 
   /**
-   * Returns a kernel that is built for the largest groups for which the device has room, down to {@link DeviceFacts#LEAST_GROUP}. Its source knows the number of work-items as {@code ITEMS}.
+   * Returns a kernel that is built for the largest groups for which the device has room, down to
+   * {@link DeviceFacts#LEAST_GROUP}. Its source knows the number of work-items as {@code ITEMS}.
    *
    * @param file a file name under {@code kernels}
    * @param name the kernel's name in it
@@ -95,7 +96,10 @@ final class OpenClPrograms implements AutoCloseable {
     throw Objects.requireNonNull(failure);
   }
 
-  /** Builds a kernel. The driver may load its compiler for it, which may replace the JVM's signal handlers. */
+  /**
+   * Builds a kernel. The driver may load its compiler for it, which may replace the JVM's signal
+   * handlers.
+   */
   private OpenClKernel create(KernelKey key, int items) {
     return SignalHandlers.kept(
         () -> create(programs.computeIfAbsent(key.program(), this::compile), key.name(), items));
@@ -122,7 +126,10 @@ final class OpenClPrograms implements AutoCloseable {
     return own.isEmpty() ? common : common + " " + own.strip();
   }
 
-  /** Builds a program. Nothing built is stored here, since drivers such as PoCL and NVIDIA's keep a cache themselves. */
+  /**
+   * Builds a program. Nothing built is stored here, since drivers such as PoCL and NVIDIA's keep a
+   * cache themselves.
+   */
   private cl_program compile(ProgramKey key) {
     String source = sources.program(key.file());
     String options = options(key.options());

@@ -9,7 +9,8 @@ import java.util.SplittableRandom;
 import java.util.function.IntUnaryOperator;
 
 /**
- * Tries on a device what the kernels rely on, with operands whose results are known. A driver says what it supports, but if it is wrong about it, nothing would show it but masks that differ.
+ * Tries on a device what the kernels rely on, with operands whose results are known. A driver says
+ * what it supports, but if it is wrong about it, nothing would show it but masks that differ.
  */
 final class OpenClSelfTest {
   /**
@@ -72,7 +73,10 @@ final class OpenClSelfTest {
     }
   }
 
-  /** Returns the addend for a product: with two roundings the sum is 0, with one (a fused multiply-add) mostly not. */
+  /**
+   * Returns the addend for a product: with two roundings the sum is 0, with one (a fused
+   * multiply-add) mostly not.
+   */
   private float added(int i) {
     return -(a[i] * b[i]);
   }

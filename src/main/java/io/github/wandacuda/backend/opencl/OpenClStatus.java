@@ -6,13 +6,14 @@ import org.jocl.CL;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Checks the results of OpenCL's calls.
- */
+/** Checks the results of OpenCL's calls. */
 final class OpenClStatus {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClStatus.class);
 
-  /** Drivers report CL_OUT_OF_RESOURCES also after a kernel's fault. For so few bytes it doesn't mean that memory is short. */
+  /**
+   * Drivers report CL_OUT_OF_RESOURCES also after a kernel's fault. For so few bytes it doesn't
+   * mean that memory is short.
+   */
   private static final long LITTLE = 1 << 20;
 
   private OpenClStatus() {}

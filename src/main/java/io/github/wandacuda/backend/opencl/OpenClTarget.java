@@ -26,7 +26,9 @@ record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts fa
   private static final int NO_PLATFORM = -1001;
 
   /**
-   * Returns the devices of all platforms. A driver that fails, such as one whose kernel module is missing, is passed over. The call loads the drivers, and with PoCL also LLVM; JOCL must be loaded.
+   * Returns the devices of all platforms. A driver that fails, such as one whose kernel module is
+   * missing, is passed over. The call loads the drivers, and with PoCL also LLVM; JOCL must be
+   * loaded.
    */
   public static List<OpenClTarget> all() {
     return SignalHandlers.kept(OpenClTarget::ofAllPlatforms);
