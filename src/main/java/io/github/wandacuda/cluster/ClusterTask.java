@@ -3,12 +3,20 @@ package io.github.wandacuda.cluster;
 import java.io.Serializable;
 
 /**
- * A piece of a run's work, which any process of a cluster can do. It is tried again elsewhere if a
- * process is lost, and two may do it at the same time, so doing it twice has to come to the same.
+ * A piece of a run's work, which any process of a cluster can do. If a process is lost, the task
+ * runs again elsewhere, and it may even run twice at the same time; so running it twice has to give
+ * the same as running it once.
  *
- * @param <R> what it results in, small enough to travel
+ * @param <R> its result, small enough to travel
  */
 public interface ClusterTask<R extends Serializable> extends Serializable {
-  /** Does the work; a failure that another try wouldn't cure, as of a broken file, travels back. */
+  /**
+   * Does the work.
+   *
+   * @param node the process in which it runs
+   * @throws io.github.wandacuda.error.WandaException a failure that another try wouldn't cure, such
+   *     as a broken file; it travels back to the caller. After any other exception the task may be
+   *     tried again
+   */
   R run(ClusterNode node);
 }

@@ -14,7 +14,12 @@ public final class Clusters {
 
   private Clusters() {}
 
-  /** Returns the cluster of a name, not connected yet. */
+  /**
+   * Finds a cluster by its name.
+   *
+   * @return the provider; nothing is connected yet
+   * @throws io.github.wandacuda.error.UsageException if there is none of this name
+   */
   public static ClusterProvider named(String name) {
     return providers()
         .filter(provider -> provider.name().equals(name))
@@ -25,6 +30,7 @@ public final class Clusters {
                     .refused(String.join(" or ", names()), "'%s'".formatted(Printable.of(name))));
   }
 
+  /** Returns the names of all clusters on the class path. */
   public static List<String> names() {
     return providers().map(ClusterProvider::name).toList();
   }

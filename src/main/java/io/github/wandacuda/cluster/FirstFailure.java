@@ -10,17 +10,20 @@ import java.util.Map;
 import java.util.function.Consumer;
 
 /**
- * Of several inputs that are broken, tells of the one that comes first in the tasks' order, as one
- * machine does, whichever was faster.
+ * Runs tasks so that of several broken inputs the one that comes first in the tasks' order is
+ * reported, as on one machine, whichever task was faster.
  */
 public final class FirstFailure {
   private FirstFailure() {}
 
   /**
-   * Has tasks done as {@link Cluster#run} does.
+   * Runs tasks as {@link Cluster#run} does.
    *
-   * @param done is given each task's result once, as they come
-   * @throws InputException of the first task that has a wrong input, once those before it are done
+   * @param what the tasks do together, for the cluster's own pages
+   * @param tasks in the order in which failures are reported
+   * @param done called with each task's result once, in any order, on the calling thread
+   * @throws InputException the failure of the first task that has a wrong input, once the tasks
+   *     before it are done
    */
   public static <R extends Serializable> void run(
       Cluster cluster, String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
@@ -28,7 +31,8 @@ public final class FirstFailure {
     for (ClusterTask<R> task : tasks) {
       numbered.add(new Numbered<>(numbered.size(), task));
     }
-    // Those of tasks that came before their turns; null where there is none.
+    // The failures of tasks that ended before others whose numbers are lower; null for a task that
+    // succeeded.
     Map<Integer, WandaException> failures = new HashMap<>();
     int[] next = {0};
     cluster.run(
@@ -48,7 +52,7 @@ public final class FirstFailure {
         });
   }
 
-  /** A task that knows its place. Its wrong input is a result, which waits for its turn. */
+  /** A task that knows its number. A wrong input is a result of it, which waits for its turn. */
   private record Numbered<R extends Serializable>(int index, ClusterTask<R> task)
       implements ClusterTask<Ended<R>> {
     @Override

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 
-/** This process as a cluster. */
+/** Offers this process as a cluster, so that a run takes the same steps without one. */
 @AutoService(ClusterProvider.class)
 public final class LocalClusterProvider implements ClusterProvider {
   @Override
@@ -83,7 +83,7 @@ public final class LocalClusterProvider implements ClusterProvider {
       }
     }
 
-    /** Returns a copy of an object, made of its bytes. */
+    /** Returns a copy of an object that was written to bytes and read back. */
     @SuppressWarnings({"unchecked", "BanSerializableRead"}) // The bytes were written just before.
     private static <T extends Serializable> T travelled(T object) {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();

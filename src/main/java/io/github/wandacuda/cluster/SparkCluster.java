@@ -45,11 +45,16 @@ import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.BoxedUnit;
 
-/** A Spark application's executors; this is its driver. A job has a partition for each task. */
+/**
+ * A Spark application's executors as a cluster; this process is its driver. A job has a partition
+ * for each task.
+ */
 final class SparkCluster implements Cluster {
   private static final long POLL_MILLIS = 200;
 
-  /** How long a cancelled job's tasks may take to end. They look often whether they should. */
+  /**
+   * How long a cancelled job's tasks may take to end. They check often whether they are cancelled.
+   */
   private static final long PATIENCE_MILLIS = 60_000;
 
   private final JavaSparkContext context;
@@ -62,7 +67,11 @@ final class SparkCluster implements Cluster {
     context.sc().addSparkListener(atWork);
   }
 
-  /** Connects to the cluster of {@code spark-submit}; executors need so much beside the heap. */
+  /**
+   * Connects to the cluster that {@code spark-submit} names.
+   *
+   * @param besideHeap bytes that each executor needs beside its heap
+   */
   static SparkCluster open(long besideHeap) {
     SparkConf conf = new SparkConf();
     if (!conf.contains(SparkSettings.MASTER)) {
@@ -78,7 +87,7 @@ final class SparkCluster implements Cluster {
     try {
       JavaSparkContext context = new JavaSparkContext(conf);
       if (!conf.contains("spark.log.level")) {
-        // Progress is this program's to tell. As a setting, Spark would say what it has set.
+        // This program shows progress itself. Set by a property, Spark would print that it was set.
         context.setLogLevel("WARN");
       }
       return new SparkCluster(context, cores);
@@ -118,7 +127,7 @@ final class SparkCluster implements Cluster {
     return context.parallelize(new ArrayList<>(values), values.size());
   }
 
-  /** Runs a job and takes each partition's result once, as they come, on the calling thread. */
+  /** Runs a job, and passes each partition's result on as it comes, once, on the calling thread. */
   <T, R extends Serializable> void job(
       String what,
       RDD<T> partitions,
@@ -141,7 +150,7 @@ final class SparkCluster implements Cluster {
     }
   }
 
-  /** A job whose results are taken as they come. */
+  /** A job whose results are taken one by one as they come. */
   private static final class Job<R extends Serializable> {
     private final BlockingQueue<TaskOutcome<R>> outcomes = new LinkedBlockingQueue<>();
     private final SimpleFutureAction<Void> action;
@@ -179,7 +188,7 @@ final class SparkCluster implements Cluster {
       }
     }
 
-    /** Cancels what is left, and waits until no task is at work. */
+    /** Cancels what is left of the job, and waits until no task is running. */
     void end(TasksAtWork atWork) {
       boolean interrupted = Thread.interrupted();
       action.cancel();
@@ -195,13 +204,14 @@ final class SparkCluster implements Cluster {
     context.close();
   }
 
-  /** What an executor does with a partition, in which one thing is. */
+  /** What an executor does with a partition, which has a single element. */
   private interface Work<T, R extends Serializable>
       extends Function1<Iterator<T>, TaskOutcome<R>>, Serializable {}
 
   /**
-   * Counts the tasks that executors are at work on. A job that is cancelled has ended before they
-   * have, and what they were about to write would appear after its output was removed.
+   * Counts the tasks that are running in executors. Spark reports a cancelled job as ended before
+   * its tasks have ended; what they were about to write would then appear after the run's output
+   * was removed.
    */
   private static final class TasksAtWork extends SparkListener {
     private int count;
@@ -217,7 +227,7 @@ final class SparkCluster implements Cluster {
       notifyAll();
     }
 
-    /** Waits until there is none, or for so long. */
+    /** Waits until no task is running, but no longer than so many milliseconds. */
     synchronized void awaitNone(long millis) {
       long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
       try {
@@ -231,12 +241,12 @@ final class SparkCluster implements Cluster {
   }
 
   /**
-   * States in the block managers of Spark's executors, a partition for each. Those of the last step
-   * are kept; what is lost with an executor is computed again from the first states on, or from
-   * those that were saved last, where Spark was told of a directory for that.
+   * States in the block managers of Spark's executors, a partition for each. Only those of the last
+   * step are kept. What is lost with an executor is computed again, from the first states on or
+   * from those that were saved last, if Spark has a directory for that.
    */
   private static final class SparkStates<S extends Serializable> implements KeptStates<S> {
-    /** Steps after which states are saved. */
+    /** States are saved each time after so many steps. */
     private static final int STEPS = 8;
 
     private final SparkCluster cluster;
@@ -299,7 +309,10 @@ final class SparkCluster implements Cluster {
    * interrupts its own threads and an interrupt closes the files that they use.
    */
   private static final class ExecutorProcess {
-    /** A JVM has one, and Spark gives its tasks nothing in which they could leave anything. */
+    /**
+     * The only one of a JVM. A constant, since Spark gives its tasks no object that lasts from task
+     * to task.
+     */
     static final ExecutorProcess THIS = new ExecutorProcess();
 
     private static final long POLL_MILLIS = 100;
@@ -312,8 +325,8 @@ final class SparkCluster implements Cluster {
     private ExecutorProcess() {}
 
     /**
-     * Does a task in this executor, with the device that Spark has given to it, and waits for its
-     * end even if Spark doesn't want it any more.
+     * Runs a task in this executor with the device that Spark has assigned to it. Waits for its end
+     * even if Spark has cancelled it.
      */
     static <R extends Serializable> TaskOutcome<R> run(ClusterTask<R> task, int threads) {
       TaskContext context = TaskContext.get();
@@ -357,9 +370,9 @@ final class SparkCluster implements Cluster {
   }
 
   /**
-   * The settings of Spark that the work needs: set where the user has said nothing, refused where
-   * they don't go together. A task uses all threads and the device, so an executor has room for
-   * one. They are what {@code spark-submit} has collected, to which others are added.
+   * The settings of Spark that the work needs. Those that the user hasn't set are added to what
+   * {@code spark-submit} has collected; those that don't go together are refused. A task uses all
+   * threads and the device, so an executor runs one at a time.
    */
   record SparkSettings(Map<String, String> given) {
     static final String MASTER = "spark.master";
@@ -384,14 +397,20 @@ final class SparkCluster implements Cluster {
     private static final String CORES = "or how many cores each executor is to have";
     private static final Pattern COUNT = Pattern.compile("[1-9]\\d{0,4}");
 
-    /** Executors in the driver's process, or beside it on its machine. */
+    /** Masters whose executors are in the driver's process, or beside it on its machine. */
     private static final Pattern LOCAL =
         Pattern.compile("local\\[([1-9]\\d{0,4}|\\*)(?:\\s*,.*)?]");
 
     private static final Pattern LOCAL_CLUSTER =
         Pattern.compile("local-cluster\\[\\s*\\d+\\s*,\\s*([1-9]\\d{0,4})\\s*,.*]");
 
-    /** Completes the settings, and returns the cores of a task, which are all of its executor's. */
+    /**
+     * Completes the settings.
+     *
+     * @param besideHeap bytes that each executor needs beside its heap
+     * @return the cores of a task, which are all of its executor's
+     * @throws UsageException if the user's settings don't go together with the work
+     */
     int complete(long besideHeap) {
       String cores = executorCores();
       require(TASK_CPUS, cores, "as many as an executor has cores, since it does a task at a time");
@@ -429,7 +448,7 @@ final class SparkCluster implements Cluster {
         return cores;
       }
       if (master.startsWith("spark:")) {
-        // An executor would take all of its machine, and nobody knows here how many cores that has.
+        // An executor would take all cores of its machine, whose number isn't known here.
         throw refused(EXECUTOR_CORES, SOME, CORES, "none");
       }
       return ONE;

@@ -4,7 +4,7 @@ import com.google.auto.service.AutoService;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 
-/** Apache Spark as a cluster. */
+/** Offers Apache Spark as a cluster, in a process that {@code spark-submit} has started. */
 @AutoService(ClusterProvider.class)
 public final class SparkClusterProvider implements ClusterProvider {
   @Override
@@ -21,7 +21,10 @@ public final class SparkClusterProvider implements ClusterProvider {
     }
   }
 
-  /** Says that this process has no Spark, or none that it was told to use. */
+  /**
+   * Returns the failure of a process that has no Spark, or that wasn't started by {@code
+   * spark-submit}; for the caller to throw.
+   */
   static UsageException noSpark(Throwable cause) {
     return ErrorDetails.of("`cluster`")
         .hint("spark-submit takes the jar and its arguments")

@@ -11,8 +11,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The pages that a large file brings into the page cache while it is read. They can be taken out
+ * The pages that a large file brings into the page cache while it is read. They can be dropped
  * again by {@code posix_fadvise(2)}, so that what the machine had cached before stays.
+ *
+ * @param file the file that is read
+ * @param absent a bit for each page of the file, 1 if it wasn't in the page cache before
  */
 public record AddedPages(Path file, BitSet absent) {
   private static final Logger LOG = LoggerFactory.getLogger(AddedPages.class);
@@ -25,7 +28,9 @@ public record AddedPages(Path file, BitSet absent) {
   /**
    * Notes which pages of an open file aren't in the page cache.
    *
-   * @return nothing where the system can't tell
+   * @param channel the file, open for reading
+   * @param length bytes of the file
+   * @return nothing if the system can't tell
    */
   public static Optional<AddedPages> after(Path file, FileChannel channel, long length) {
     try (ResidentPages pages = ResidentPages.of(channel, length).orElse(null)) {
@@ -36,7 +41,8 @@ public record AddedPages(Path file, BitSet absent) {
   }
 
   /**
-   * Takes the pages that were noted out of the page cache, those that another program reads too.
+   * Drops the noted pages from the page cache, even if another program reads them. If the system
+   * refuses, nothing happens.
    */
   public void drop() {
     try (Arena scratch = Arena.ofConfined()) {

@@ -15,21 +15,35 @@ import java.util.function.Supplier;
  * thread is never interrupted, so the files that it uses stay open when the run is cancelled.
  */
 public final class BackgroundWork implements AutoCloseable {
-  /** What is done already. */
+  /** A task that is done already. */
   public static final Future<?> NOTHING = CompletableFuture.completedFuture(null);
 
-  /** How long {@link #close} waits for small tasks; one that waits for a slow disk is given up. */
+  /**
+   * How long {@link #close} waits for tasks to end. A task that waits for a slow disk is left
+   * behind.
+   */
   private static final long PATIENCE_MILLIS = 1000;
 
   private final ExecutorService thread;
   private volatile Future<?> last = NOTHING;
   private volatile Throwable failure;
 
+  /**
+   * Starts no thread before the first task.
+   *
+   * @param name the thread's name
+   */
   public BackgroundWork(String name) {
     thread = Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name(name).factory());
   }
 
-  /** Begins one task, and returns what waits for its result; throws what it threw. */
+  /**
+   * Begins a single task in a thread of its own.
+   *
+   * @param name the thread's name
+   * @return waits for the task and returns its result; throws what the task threw, or a {@link
+   *     io.github.wandacuda.error.CancelledException} if the waiting thread is interrupted
+   */
   public static <T> Supplier<T> begin(String name, Supplier<T> task) {
     FutureTask<T> future = new FutureTask<>(task::get);
     Thread thread = Thread.ofPlatform().daemon().name(name).start(future);
@@ -40,7 +54,11 @@ public final class BackgroundWork implements AutoCloseable {
     };
   }
 
-  /** Adds a task; throws what an earlier one threw. */
+  /**
+   * Adds a task, which runs after all tasks before it.
+   *
+   * @throws RuntimeException what an earlier task threw; the task isn't added then
+   */
   public synchronized void submit(Runnable task) {
     RealCause.rethrow(failure);
     last = thread.submit(() -> run(task));
@@ -51,7 +69,7 @@ public final class BackgroundWork implements AutoCloseable {
     return last;
   }
 
-  /** Does a task, unless one before it has failed. */
+  /** Runs a task, unless one before it has failed. */
   private void run(Runnable task) {
     try {
       if (failure == null) {
@@ -62,12 +80,23 @@ public final class BackgroundWork implements AutoCloseable {
     }
   }
 
-  /** Waits until all tasks are done; throws what one threw. */
+  /**
+   * Waits until all tasks are done.
+   *
+   * @throws RuntimeException what a task threw
+   * @throws io.github.wandacuda.error.CancelledException if the calling thread is interrupted
+   */
   public void await() {
     await(last);
   }
 
-  /** Waits until a task and all before it are done; throws what one threw. */
+  /**
+   * Waits until a task and all before it are done.
+   *
+   * @param task from {@link #last}
+   * @throws RuntimeException what one of them threw
+   * @throws io.github.wandacuda.error.CancelledException if the calling thread is interrupted
+   */
   public void await(Future<?> task) {
     CancelledException.waiting(
         () -> {
@@ -80,12 +109,14 @@ public final class BackgroundWork implements AutoCloseable {
     RealCause.rethrow(failure);
   }
 
-  /** Returns whether long tasks are to be given up. */
+  /** Returns whether {@link #close} was called, so that long tasks should give up. */
   public boolean isEnding() {
     return thread.isShutdown();
   }
 
-  /** Ends the thread after the remaining tasks, but waits no longer than a second for them. */
+  /**
+   * Lets the thread end after the remaining tasks, and waits for it, but no longer than a second.
+   */
   @Override
   public void close() {
     thread.shutdown();

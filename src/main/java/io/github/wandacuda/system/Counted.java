@@ -2,10 +2,13 @@ package io.github.wandacuda.system;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A job that tells when all of it is done. */
+/** A job that calls back when all of its tasks are done. */
 public record Counted(Job job, Runnable done, AtomicInteger left) implements Job {
   /**
-   * Wraps a job; {@code done} is called by whichever worker was last, never if there is no task.
+   * Wraps a job.
+   *
+   * @param job whose number of tasks doesn't change
+   * @param done called once, by the worker that ends the last task; never if there is no task
    */
   public Counted(Job job, Runnable done) {
     this(job, done, new AtomicInteger(job.tasks()));

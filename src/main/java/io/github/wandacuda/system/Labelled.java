@@ -6,20 +6,21 @@ import java.util.Collection;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** A constant of an enum that the command line and files call by its name in small letters. */
+/** An enum's constant that the command line and files write in small letters. */
 public interface Labelled {
   String name();
 
-  /** Returns the name that the command line and files use. */
+  /** Returns the constant's name as the command line and files write it. */
   default String label() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   /**
-   * Returns the one of a name.
+   * Returns the constant with a label.
    *
-   * @param key where the name stands, for the message
-   * @throws io.github.wandacuda.error.UsageException for any other name; it lists theirs
+   * @param all the constants to choose from
+   * @param key where the label stands, for the message
+   * @throws io.github.wandacuda.error.UsageException for any other label; the message lists theirs
    */
   static <T extends Labelled> T of(String label, Collection<T> all, String key) {
     String labels = all.stream().map(Labelled::label).collect(Collectors.joining(", "));

@@ -3,7 +3,7 @@ package io.github.wandacuda.system;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** Numbers as files and memory of others hold them: little-endian, at any address. */
+/** Layouts of numbers in files and in memory of others: little-endian, at any address. */
 public final class LittleEndian {
   public static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -14,7 +14,7 @@ public final class LittleEndian {
   public static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** Of IEEE 754, 32 bits. */
+  /** A number of IEEE 754 in 32 bits. */
   public static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 

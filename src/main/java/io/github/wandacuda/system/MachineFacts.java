@@ -28,7 +28,7 @@ public final class MachineFacts {
 
   private MachineFacts() {}
 
-  /** Returns the processor's model, which Linux alone tells. */
+  /** Returns the processor's model; nothing if the system isn't Linux or doesn't tell. */
   public static Optional<String> processor() {
     return first(CPU, "model name");
   }
@@ -56,14 +56,19 @@ public final class MachineFacts {
         .map(kibibytes -> Long.parseLong(kibibytes.replaceAll("\\D", "")) * 1024);
   }
 
-  /** Returns the bytes that Linux counts of this process by a name, such as {@code VmHWM:}. */
+  /**
+   * Returns a size of this process that Linux counts, in bytes.
+   *
+   * @param name as {@code /proc/self/status} has it, such as {@code VmHWM:}
+   * @return nothing if the system doesn't say
+   */
   public static Optional<Long> ofProcess(String name) {
     return bytes(STATUS, name);
   }
 
   /**
-   * Returns the bytes that programs and the cache of files could still take, as Linux estimates
-   * them, at most what this process may use.
+   * Returns the memory that is available to this process in bytes: what Linux estimates to be free
+   * or used as a cache of files, but at most what the process may use.
    */
   public static long availableMemory() {
     long total =
@@ -74,9 +79,9 @@ public final class MachineFacts {
   }
 
   /**
-   * Returns for how many seconds this process has been there, whatever it has executed since; 0 if
-   * nobody knows. Linux counts since it was started; Java's own instant is rounded to a second
-   * there.
+   * Returns the age of this process in seconds, whatever programs it has executed since it started.
+   * The number is from Linux if possible, since Java rounds the start instant to a second there; 0
+   * if no one knows it.
    */
   public static double processAge() {
     try {

@@ -13,6 +13,11 @@ public final class Native {
 
   private Native() {}
 
+  /**
+   * Returns a function of the C library.
+   *
+   * @throws UnsatisfiedLinkError if there is none of that name
+   */
   static MethodHandle function(String name, FunctionDescriptor type, Linker.Option... options) {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(
@@ -24,20 +29,26 @@ public final class Native {
         options);
   }
 
-  /** Returns a function that returns an int. */
+  /** Returns a function of the C library whose result is an {@code int}. */
   static MethodHandle ints(String name, MemoryLayout... arguments) {
     return function(name, FunctionDescriptor.of(ValueLayout.JAVA_INT, arguments));
   }
 
-  /** Returns a function that returns an int and takes others than its first ones as it likes. */
+  /**
+   * Returns a function of the C library whose result is an {@code int} and that takes a variable
+   * list of arguments.
+   *
+   * @param first the number of arguments before that list
+   * @param arguments the types of all arguments of the calls
+   */
   public static MethodHandle variadic(String name, int first, MemoryLayout... arguments) {
     FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_INT, arguments);
     return function(name, type, Linker.Option.firstVariadicArg(first));
   }
 
   /**
-   * Returns {@code sigaction(2)}: its arguments are a signal, the new action and memory for the old
-   * one.
+   * Returns {@code sigaction(2)}. Its arguments are a signal, the new action or null, and memory of
+   * {@link #ACTION_BYTES} for the old one.
    */
   static MethodHandle sigaction() {
     return ints("sigaction", ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS);

@@ -33,11 +33,12 @@ public final class NativeMemory {
     return WeightMatrix.of(data, dtype, rows, columns);
   }
 
+  /** Returns whether a segment is such memory. */
   public static boolean is(MemorySegment segment) {
     return segment.getClass() == TYPE;
   }
 
-  /** Returns the exception for another kind of segment. */
+  /** Returns the exception for another kind of segment, for the caller to throw. */
   public static IllegalArgumentException expected() {
     return new IllegalArgumentException("expected plain native memory");
   }

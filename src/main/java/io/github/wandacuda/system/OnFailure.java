@@ -2,11 +2,16 @@ package io.github.wandacuda.system;
 
 import java.util.function.Supplier;
 
-/** Lets go of what work would have taken over, if it fails. */
+/** Frees something if the work that would have taken it over fails. */
 public final class OnFailure {
   private OnFailure() {}
 
-  /** Returns what work results in; if it throws, closes something and throws that on. */
+  /**
+   * Runs work and returns its result. If the work throws, something is closed and the exception
+   * goes on.
+   *
+   * @param close called only if the work fails
+   */
   public static <T> T close(Runnable close, Supplier<T> work) {
     try {
       return work.get();
@@ -16,7 +21,11 @@ public final class OnFailure {
     }
   }
 
-  /** Does work; if it throws, closes something and throws that on. */
+  /**
+   * Runs work. If it throws, something is closed and the exception goes on.
+   *
+   * @param close called only if the work fails
+   */
   public static void run(Runnable close, Runnable work) {
     close(
         close,

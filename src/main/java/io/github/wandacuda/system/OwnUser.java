@@ -18,7 +18,7 @@ public final class OwnUser {
 
   private OwnUser() {}
 
-  /** Returns the id, or one that owns no file if the system doesn't say. */
+  /** Returns the id, or a number that owns no file if the system doesn't say. */
   public static int get() {
     try {
       return (Integer) Files.getAttribute(LINUX_PROCESS, "unix:uid");
@@ -27,7 +27,9 @@ public final class OwnUser {
     }
   }
 
-  /** Returns whether an owner stands for all users that this container doesn't have. */
+  /**
+   * Returns whether an owner is the one that stands for all users whom this container doesn't have.
+   */
   static boolean isOfNobodyHere(int owner) {
     if (owner != NOT_MAPPED) {
       return false;

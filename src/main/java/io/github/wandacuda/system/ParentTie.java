@@ -35,7 +35,7 @@ public final class ParentTie {
 
   private static void hold(long parent) {
     boolean told = dieWithParent();
-    // After the call above, since a parent that ended before it causes no signal.
+    // Checked after the call above: a parent that had ended before it causes no signal.
     Optional<ProcessHandle> alive =
         ProcessHandle.current().parent().filter(handle -> handle.pid() == parent);
     if (alive.isPresent()) {

@@ -26,15 +26,17 @@ public final class PrivateDirectory implements AutoCloseable {
   }
 
   /**
-   * Makes a directory in the system's temporary one.
+   * Creates a directory in the system's temporary one.
    *
-   * @throws IOException if it can't be made, or others could replace files in the temporary
+   * @param prefix the beginning of its name
+   * @return the caller's to close
+   * @throws IOException if it can't be created, or others could replace files in the temporary
    *     directory
    */
   public static PrivateDirectory create(String prefix) throws IOException {
     Path path = Files.createTempDirectory(prefix, attributes());
     if (!isOnlyMine(path)) {
-      // Not what is in it, which another user may own by now.
+      // Only the directory itself: another user may own by now what is in it.
       Files.deleteIfExists(path);
       throw new AccessDeniedException(
           path.getParent().toString(), null, "others can exchange what is in it");
@@ -76,11 +78,15 @@ public final class PrivateDirectory implements AutoCloseable {
         && TrustedPaths.ofThisProcess().evenBelowSticky().objectionWithin(absolute) == null;
   }
 
+  /** Returns the directory's absolute path. */
   public Path path() {
     return path;
   }
 
-  /** Deletes the directory and its content, as far as possible: Windows keeps a loaded library. */
+  /**
+   * Deletes the directory and its content as far as possible; Windows keeps a library that is
+   * loaded.
+   */
   @Override
   public void close() {
     try (Stream<Path> walk = Files.walk(path)) {

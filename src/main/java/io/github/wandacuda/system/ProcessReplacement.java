@@ -35,11 +35,13 @@ public final class ProcessReplacement {
   }
 
   /**
-   * Runs a program in this process; returns only if that failed.
+   * Runs a program in this process. Returns only if that failed, for whatever reason; signals to
+   * end the process may have their default effect then.
    *
    * @param command the program's path and its arguments, each in the system's encoding without a
    *     terminating 0
    * @param withoutVariables names of environment variables that the program must not inherit
+   * @param variables environment variables to set, by their names
    */
   public static void exec(
       List<byte[]> command, List<String> withoutVariables, Map<String, String> variables) {
@@ -66,7 +68,7 @@ public final class ProcessReplacement {
       MemorySegment path = MemorySegment.ofAddress(words[0]);
       int unused = (int) execv.invokeExact(path, arena.allocateFrom(ValueLayout.JAVA_LONG, words));
     } catch (Throwable e) {
-      // Whatever the reason, the caller starts the program in another way.
+      // The caller starts the program in another way, whatever the reason is.
       return;
     }
   }
@@ -83,7 +85,7 @@ public final class ProcessReplacement {
 
     private OpenSockets() {}
 
-    /** Has {@code exec} close the sockets. They are found on Linux only. */
+    /** Marks the sockets so that {@code exec} closes them. They are found on Linux only. */
     static void closeOnExec() throws Throwable {
       String[] open = new File("/proc/self/fd").list();
       if (open == null) {
@@ -156,9 +158,9 @@ public final class ProcessReplacement {
     }
 
     /**
-     * Waits for the end of this process if the JVM is about to end it by an earlier signal. The
-     * start of the JVM's shutdown can't be used to see this, since it comes too late: the JVM first
-     * loads classes to log it.
+     * Waits for the end of this process if the JVM is about to end it because of an earlier signal.
+     * The start of the JVM's shutdown doesn't show this in time: the JVM first loads classes to log
+     * it.
      */
     static void obeyEarlierOne() throws InterruptedException {
       awaitJvm();

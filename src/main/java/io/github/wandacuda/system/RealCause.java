@@ -27,7 +27,12 @@ public final class RealCause {
 
   private RealCause() {}
 
-  /** Returns the real cause of {@code e}; empty if that is {@code e} itself. */
+  /**
+   * Finds the real cause of a failure.
+   *
+   * @return a {@link CancelledException}, or an {@link OutputException} about the limit on open
+   *     files; empty if the failure has no such cause
+   */
   public static Optional<WandaException> behind(Throwable e) {
     if (isCancellation(e)) {
       return Optional.of(e instanceof CancelledException own ? own : new CancelledException(e));
@@ -42,8 +47,10 @@ public final class RealCause {
   }
 
   /**
-   * Throws the real cause of {@code e}, if it is another one: for code that would take {@code e}
-   * for an error in a file and go on.
+   * Throws the real cause of a failure, if there is one; for code that would otherwise take the
+   * failure for an error in a file and go on.
+   *
+   * @throws WandaException what {@link #behind} finds
    */
   public static void throwIfBehind(Throwable e) {
     Optional<WandaException> cause = behind(e);
@@ -53,9 +60,9 @@ public final class RealCause {
   }
 
   /**
-   * Throws an unchecked exception or an error of another thread on, as it is.
+   * Throws an exception that another thread met, as it is.
    *
-   * @param failure or null if nothing failed
+   * @param failure an unchecked exception or an error; null if nothing failed
    */
   public static void rethrow(Throwable failure) {
     if (failure instanceof RuntimeException e) {
@@ -67,8 +74,8 @@ public final class RealCause {
   }
 
   /**
-   * Returns whether {@code e} follows from a cancellation: an interrupt closes files that are in
-   * use, which then fail.
+   * Returns whether a failure follows from a cancellation: an interrupt closes files that are in
+   * use, whose next use then fails.
    */
   private static boolean isCancellation(Throwable e) {
     return Thread.currentThread().isInterrupted()
@@ -113,8 +120,8 @@ public final class RealCause {
   }
 
   /**
-   * Errors that Java reports only by the system's message, in the user's language. The numbers are
-   * those of Linux and macOS.
+   * Errors that Java reports only by the system's message, which is in the user's language. The
+   * numbers are those of Linux and macOS.
    */
   public enum SystemError {
     /** EMFILE: this process has reached its limit on open files. */

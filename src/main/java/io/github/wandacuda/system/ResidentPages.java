@@ -10,9 +10,9 @@ import java.util.BitSet;
 import java.util.Optional;
 
 /**
- * The pages of a file that are in the page cache, as {@code mincore(2)} tells. The file is mapped
- * for that, but never read through the mapping, so it doesn't matter if it becomes shorter. Safe
- * for use by several threads.
+ * Tells which pages of a file are in the page cache, by {@code mincore(2)}. The file is mapped for
+ * that but never read through the mapping, so that it may become shorter meanwhile. Safe for use by
+ * several threads.
  */
 public final class ResidentPages implements AutoCloseable {
   static final long PAGE = 4096;
@@ -28,7 +28,13 @@ public final class ResidentPages implements AutoCloseable {
     this.mincore = mincore;
   }
 
-  /** Looks at an open file; returns nothing where the system can't tell. */
+  /**
+   * Maps an open file.
+   *
+   * @param file may be closed afterwards
+   * @param length bytes of the file
+   * @return the caller's to close; nothing if the system can't tell about pages
+   */
   public static Optional<ResidentPages> of(FileChannel file, long length) {
     if (!System.getProperty("os.name").equals("Linux") || !ThisRuntime.hasNativeAccess()) {
       return Optional.empty();
@@ -46,13 +52,20 @@ public final class ResidentPages implements AutoCloseable {
     }
   }
 
-  /** Returns whether all of a part of the file is in the page cache. */
+  /**
+   * Returns whether a part of the file is in the page cache as a whole; false if the system doesn't
+   * say.
+   */
   public boolean holds(long position, long bytes) {
     long end = Math.min(position + bytes, mapping.byteSize());
     return position < end && absent(position / PAGE, end).filter(BitSet::isEmpty).isPresent();
   }
 
-  /** Returns the pages that aren't in the page cache; nothing if the system doesn't say so. */
+  /**
+   * Returns a bit for each page, 1 if it isn't in the page cache.
+   *
+   * @return nothing if the system doesn't say
+   */
   Optional<BitSet> absent() {
     return absent(0, mapping.byteSize());
   }

@@ -3,11 +3,11 @@ package io.github.wandacuda.system;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
-/** The digest that every Java has. */
+/** Creates digests of SHA-256, which every Java has. */
 public final class Sha256 {
   private Sha256() {}
 
-  /** Returns a new digest of nothing. */
+  /** Returns a new digest, to which nothing has been added. */
   public static MessageDigest digest() {
     try {
       return MessageDigest.getInstance("SHA-256");

@@ -19,14 +19,22 @@ public final class SharedLibrary {
 
   private SharedLibrary() {}
 
+  /**
+   * Returns the name of a library's file on this system.
+   *
+   * @param linux its name on Linux
+   * @param windows its name on Windows
+   */
   public static String name(String linux, String windows) {
     String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     return system.startsWith("windows") ? windows : linux;
   }
 
   /**
-   * Loads a library of the system, which remains loaded, before JCuda does, since JCuda's own error
-   * message is pages long; returns nothing if it isn't found.
+   * Loads a library of the system, which then stays loaded. It is loaded here before JCuda loads
+   * it, since JCuda's own error message is pages long.
+   *
+   * @return nothing if it isn't found
    */
   public static Optional<SymbolLookup> find(String name) {
     try {
@@ -39,7 +47,10 @@ public final class SharedLibrary {
   /**
    * Runs code that makes JCuda or JOCL load its library. Both unpack a library into {@code
    * java.io.tmpdir} under a predictable name, and load a file that is there already. So {@code
-   * java.io.tmpdir} is set to an empty directory that no other user can write to.
+   * java.io.tmpdir} is set to an empty directory to which no other user can write, as long as the
+   * code runs.
+   *
+   * @throws UnsatisfiedLinkError if no such directory can be made
    */
   public static void inPrivateDirectory(Runnable load) {
     synchronized (SharedLibrary.class) {
@@ -60,13 +71,21 @@ public final class SharedLibrary {
     }
   }
 
-  /** A function of a library that returns a status, called without JCuda or JOCL. */
+  /**
+   * A function of a library that returns a status, called without JCuda or JOCL. Safe for use by
+   * several threads.
+   */
   public static final class Function {
     private final String name;
     private final MemorySegment address;
     private volatile MethodHandle handle;
 
-    /** Finds a function, or throws an {@link UnsatisfiedLinkError} that names its owner. */
+    /**
+     * Finds a function.
+     *
+     * @param owner what the library belongs to, for the message
+     * @throws UnsatisfiedLinkError if the library has no such function
+     */
     public Function(SymbolLookup library, String owner, String name) {
       this.name = name;
       address =
@@ -74,10 +93,11 @@ public final class SharedLibrary {
     }
 
     /**
-     * Calls it and returns its status.
+     * Calls the function.
      *
      * @param arguments an {@link Integer}, a {@link Long} or a {@link MemorySegment} for each
-     *     parameter, whose type it says
+     *     parameter; their classes determine the parameters' types, the same in all calls
+     * @return the status
      */
     public int call(Object... arguments) {
       try {

@@ -5,13 +5,14 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 
 /**
- * Workers that any number of callers use at the same time. A call's tasks are taken by the calling
- * thread and by helpers from an executor. The caller waits for those helpers alone that have begun
- * a task: one that comes late finds nothing left. So an executor with no thread to spare makes a
- * call slower, and never holds it up; a task may call, too.
+ * Workers that any number of callers use at the same time. The tasks of a call are done by the
+ * calling thread and by helpers from an executor. The caller waits only for helpers that have begun
+ * a task; one that comes later finds nothing left. So an executor without a free thread makes a
+ * call slower but never blocks it, and a task may itself call.
  *
- * @param count workers of a call at most, the caller included, 1 or more
- * @param executor runs the helpers; where it rejects them, the caller works without
+ * @param count the most workers of a call, the caller included, 1 or more
+ * @param executor runs the helpers and stays the caller's; if it rejects them, the caller works
+ *     alone
  */
 public record SharedWorkers(int count, Executor executor) implements WorkerPool {
   public SharedWorkers {
@@ -43,13 +44,16 @@ public record SharedWorkers(int count, Executor executor) implements WorkerPool 
   }
 
   /**
-   * Where the helpers of a call come to. The caller calls one, and each that comes calls two more:
-   * waking a thread takes as long as a small tile does.
+   * The helpers of a call. The caller starts one, and each helper that begins starts two more: to
+   * wake a thread takes as long as a small tile does.
    */
   private static final class Helpers implements Runnable {
     private final Executor executor;
 
-    /** Null once the call is over, so that an executor's queue keeps none of its memory. */
+    /**
+     * Null once the call is over, so that a helper that is still in the executor's queue keeps none
+     * of its memory.
+     */
     private TaskRound round;
 
     private int toCall;
@@ -62,7 +66,7 @@ public record SharedWorkers(int count, Executor executor) implements WorkerPool 
       toCall = count;
     }
 
-    /** Calls a helper, unless all were called or there is nothing left for one. */
+    /** Starts a helper, unless all were started or there is no task left for one. */
     void callOne() {
       synchronized (this) {
         if (round == null || toCall == 0) {
@@ -105,7 +109,7 @@ public record SharedWorkers(int count, Executor executor) implements WorkerPool 
       notifyAll();
     }
 
-    /** Lets no more helpers in, and waits for those that are. */
+    /** Ends the call: no helper joins any more, and those that have are waited for. */
     synchronized void finish() {
       round = null;
       CancelledException.waitingUntil(() -> working == 0, this::wait);

@@ -27,9 +27,11 @@ public final class SignalHandlers {
   private SignalHandlers() {}
 
   /**
-   * Runs code that may load such a library, and then restores all handlers. If the system has no
-   * {@code sigaction}, or the class path may not call it, nothing is restored. A handler that
-   * another thread sets meanwhile is undone too.
+   * Runs code that may load such a library, and restores all handlers afterwards. A handler that
+   * another thread sets meanwhile is undone, too. If the system has no {@code sigaction}, or the
+   * class path may not call it, nothing is restored.
+   *
+   * @return what the code returns
    */
   public static <T> T kept(Supplier<T> code) {
     return SIGACTION.isEmpty() ? code.get() : kept(SIGACTION.get(), code);

@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 
 /** Checks before a run that it has disk space and memory, and may write its output. */
 public final class SpaceCheck {
-  /** What needs less memory of a run with samples. */
+  /** The advice for a run with samples that needs too much memory. */
   public static final String FEWER_SAMPLES = "take fewer or shorter samples";
 
   private static final double MIB = 1 << 20;
@@ -22,6 +22,7 @@ public final class SpaceCheck {
   /**
    * Checks the directory of an output.
    *
+   * @param directory may be missing yet; its nearest existing parent is checked then
    * @param bytes bytes that will be written to its disk
    * @throws OutputException if it can't be written, or the disk has less free space
    */
@@ -39,6 +40,10 @@ public final class SpaceCheck {
     }
   }
 
+  /**
+   * Returns whether the disk of a directory has so many bytes free; true if the file system doesn't
+   * say.
+   */
   public static boolean hasDisk(Path directory, long bytes) {
     return bytes <= usable(existing(directory.toAbsolutePath()));
   }
@@ -51,7 +56,10 @@ public final class SpaceCheck {
     return path;
   }
 
-  /** Returns the bytes of an output that an interrupted run has written already. */
+  /**
+   * Returns the bytes of the files directly in a directory, such as an output that an interrupted
+   * run has begun; 0 if it is missing.
+   */
   public static long taken(Path directory) {
     if (!Files.isDirectory(directory)) {
       return 0;
@@ -66,7 +74,7 @@ public final class SpaceCheck {
     }
   }
 
-  /** Returns a file's size; 0 of one that can't be read, as its copy will say. */
+  /** Returns a file's size in bytes; 0 if it can't be read, which its copy reports later. */
   public static long size(Path file) {
     try {
       return Files.size(file);
@@ -84,7 +92,12 @@ public final class SpaceCheck {
     }
   }
 
-  /** Checks that so much memory is available; {@code advice} says what needs less. */
+  /**
+   * Checks that the machine has so much memory available.
+   *
+   * @param advice what would need less, for the message
+   * @throws UsageException if it hasn't
+   */
   public static void requireMemory(long bytes, String advice) {
     long available = MachineFacts.availableMemory();
     if (bytes > available) {

@@ -18,8 +18,9 @@ public final class ThisRuntime {
   private ThisRuntime() {}
 
   /**
-   * Returns this program's version, as its module or its jar's manifest says, or {@code
-   * development} if it doesn't run from its jar.
+   * Returns this program's version, from its module or its jar's manifest.
+   *
+   * @return {@code development} if it doesn't run from its jar
    */
   public static String programVersion() {
     // Java doesn't read a manifest for the packages of a module.
@@ -30,8 +31,8 @@ public final class ThisRuntime {
   }
 
   /**
-   * Returns a class path for another Java that has all classes of this one: its class path, and
-   * what is on its module path.
+   * Returns a class path with which another Java finds all classes of this one: its class path, and
+   * the jars on its module path.
    */
   public static String classPath() {
     List<String> entries = new ArrayList<>();
@@ -60,8 +61,8 @@ public final class ThisRuntime {
   }
 
   /**
-   * Returns whether the classes of {@link #VECTOR_MODULE} can be used. This finds them too where
-   * the launcher brought the module in after the boot layer was made.
+   * Returns whether the classes of {@link #VECTOR_MODULE} can be used; also if the launcher loaded
+   * the module after the boot layer was made.
    */
   public static boolean hasVectors() {
     try {
@@ -73,11 +74,11 @@ public final class ThisRuntime {
   }
 
   /**
-   * Loads a module of this Java's image into this run, by the method that the JVM itself uses for
+   * Loads a module of this Java's image into this run, with the method that the JVM itself uses for
    * agents. Its classes are then the same as with {@code --add-modules}, but the JVM prints no line
-   * about an incubator module. This needs what {@link #canLoad} asks for.
+   * about an incubator module. This needs what {@link #canLoad} checks.
    *
-   * @return whether it worked, since the method isn't part of the API
+   * @return whether it worked; the method isn't part of the API and may be missing
    */
   public static boolean load(String module) {
     try {
@@ -104,7 +105,7 @@ public final class ThisRuntime {
     return ModuleFinder.ofSystem().find(module).isPresent();
   }
 
-  /** Returns all threads of this process that Java knows. */
+  /** Returns all live threads of this process, without virtual ones. */
   public static List<Thread> threads() {
     return List.copyOf(Thread.getAllStackTraces().keySet());
   }

@@ -33,9 +33,13 @@ final class TrustedPaths {
 
   private static final String UNKNOWN = "it can't be looked at";
 
-  /** A view of the file system. */
+  /** A view of the file system, which tests replace. */
   interface View {
-    /** Returns the entry at a path; null if there is none. */
+    /**
+     * Returns the entry at a path, without following a link there.
+     *
+     * @return null if there is none
+     */
     FileEntry at(Path path) throws IOException;
   }
 
@@ -67,15 +71,20 @@ final class TrustedPaths {
   }
 
   /**
-   * Returns a check for what this program itself makes, which may be below a folder with the sticky
-   * bit, such as {@code /tmp}: there others can't rename what isn't theirs. On the way it also
-   * trusts folders of users that this container doesn't have, as its root may be one.
+   * Returns a check for files that this program itself makes. They may be below a folder with the
+   * sticky bit, such as {@code /tmp}, where others can't rename files that aren't theirs. Folders
+   * on the way may also belong to a user whom this container doesn't have, as the container's root
+   * folder may.
    */
   TrustedPaths evenBelowSticky() {
     return new TrustedPaths(view, user, true);
   }
 
-  /** Returns why a path isn't trusted; null if it is, or if nothing is there. */
+  /**
+   * Returns why a path isn't trusted, for people.
+   *
+   * @return null if it is trusted, or if nothing is there
+   */
   String objection(Path path) {
     if (!path.isAbsolute()) {
       return "it is no absolute path";
@@ -87,7 +96,11 @@ final class TrustedPaths {
     }
   }
 
-  /** Returns why a directory or anything in it isn't trusted; null if all is. */
+  /**
+   * Returns why a directory or anything in it isn't trusted, for people.
+   *
+   * @return null if all of it is trusted
+   */
   String objectionWithin(Path directory) {
     String objection = objection(directory);
     if (objection != null || view == null) {
@@ -169,7 +182,11 @@ final class TrustedPaths {
       mode &= PERMISSIONS;
     }
 
-    /** Returns the entry at a path; null if there is none. */
+    /**
+     * Returns the entry at a path, without following a link there.
+     *
+     * @return null if there is none
+     */
     static FileEntry at(Path path) throws IOException {
       try {
         Map<String, Object> told =
@@ -184,15 +201,22 @@ final class TrustedPaths {
       }
     }
 
-    /** Returns whether others can't rename or delete in it what isn't theirs. */
+    /**
+     * Returns whether it is a folder in which others can't rename or delete files that aren't
+     * theirs.
+     */
     boolean isSticky() {
       return (mode & STICKY) != 0;
     }
 
     /**
-     * Returns who besides the owner may change it, or null if nobody may. An access control list
-     * that lets others write shows in the group's permissions. The sticky bit of a folder isn't
-     * enough: it stops others from deleting files, not from adding some. A link has no permissions.
+     * Returns who besides the owner may change the file.
+     *
+     * <p>An access control list that lets others write shows in the group's permissions. The sticky
+     * bit of a folder isn't enough, since it stops others from deleting files but not from adding
+     * some. A link has no permissions.
+     *
+     * @return null if nobody may
      */
     String writers() {
       if (target != null || (mode & (ANYBODY_WRITES | GROUP_WRITES)) == 0) {

@@ -16,9 +16,9 @@ import java.util.function.BooleanSupplier;
  */
 public final class Workers implements WorkerPool, AutoCloseable {
   /**
-   * How long a thread looks for what it waits for before it sleeps. Waking one takes as long as
-   * some operations of a single token do, which come one after the other; what lies between two
-   * rounds of those takes less than this.
+   * How long a waiting thread spins before it sleeps. To wake a thread takes as long as some
+   * operations of a single token, which come one after the other; the time between two rounds of
+   * them is shorter than this.
    */
   private static final long LOOKING_NANOS = 50_000;
 
@@ -32,7 +32,11 @@ public final class Workers implements WorkerPool, AutoCloseable {
 
   private volatile boolean closed;
 
-  /** Starts the threads. */
+  /**
+   * Starts the threads.
+   *
+   * @param count workers, the calling thread included, 1 or more
+   */
   public Workers(int count) {
     if (count < 1) {
       throw new IllegalArgumentException("%d workers".formatted(count));
@@ -55,7 +59,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
   }
 
   /**
-   * As for any pool.
+   * {@inheritDoc}
    *
    * @throws IllegalStateException if the workers are closed or already at work
    */
@@ -69,10 +73,12 @@ public final class Workers implements WorkerPool, AutoCloseable {
   }
 
   /**
-   * Runs all tasks of all jobs, several jobs at a time: jobs of different resources at the same
-   * time if possible, otherwise in the list's order.
+   * Runs all tasks of all jobs. Jobs of different resources run at the same time if possible,
+   * otherwise in the list's order.
    *
    * @param jobs the jobs, whose resources and numbers of tasks must not change
+   * @throws io.github.wandacuda.error.CancelledException if the calling thread is interrupted
+   * @throws RuntimeException the exception of the first task that failed
    */
   public void run(List<? extends Job> jobs) {
     JobQueue queue = new JobQueue(jobs, count);
@@ -103,7 +109,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
     }
   }
 
-  /** Waits for the workers that have joined the round; afterwards no worker can join it. */
+  /** Waits for the workers that have joined the round. Afterwards no worker can join it. */
   private void retire(Round round) {
     look(() -> round.joined == 0);
     synchronized (lock) {
@@ -125,7 +131,12 @@ public final class Workers implements WorkerPool, AutoCloseable {
     }
   }
 
-  /** Returns the next round, or null once the workers are closed. */
+  /**
+   * Waits for the next round and joins it.
+   *
+   * @param done the round that this worker did last
+   * @return null once the workers are closed
+   */
   private Round join(Round done) {
     look(() -> closed || isShared(current, done));
     synchronized (lock) {
@@ -144,12 +155,15 @@ public final class Workers implements WorkerPool, AutoCloseable {
     }
   }
 
-  /** Returns whether a round has tasks for a worker that has done another one. */
+  /**
+   * Returns whether a round is another one than a worker did last and has more tasks than the
+   * caller's.
+   */
   private static boolean isShared(Round round, Round done) {
     return round != null && round != done && round.tasks.tasks() > 1;
   }
 
-  /** Waits a little while for something without sleeping. */
+  /** Spins for a short time until a condition holds. */
   private void look(BooleanSupplier there) {
     if (!looking) {
       return;
@@ -167,7 +181,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
     }
   }
 
-  /** A round that is shared by threads that stay. */
+  /** A round of tasks, shared by the threads of this pool. */
   private static final class Round {
     private final TaskRound tasks;
 
@@ -182,7 +196,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
   /**
    * Hands out the tasks of jobs. A worker stays with a job until all of its tasks are handed out,
    * and then moves to the first job whose resource has the fewest workers. So workers use different
-   * resources while there are enough, and none idles while there are tasks.
+   * resources as long as there are enough, and none idles while there are tasks.
    */
   static final class JobQueue {
     private static final int NONE = -1;
@@ -193,7 +207,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
     private final int[] jobOf;
     private final int[] workersAt;
 
-    /** All tasks of the jobs before this one are handed out. */
+    /** The first job that may have tasks left: those of all jobs before it are handed out. */
     private int first;
 
     JobQueue(List<? extends Job> jobs, int workers) {
@@ -215,11 +229,12 @@ public final class Workers implements WorkerPool, AutoCloseable {
       }
     }
 
-    /** Returns the number of tasks of all jobs, which is how many can be taken. */
+    /** Returns the number of tasks of all jobs together; {@link #take} may be called so often. */
     int tasks() {
       return Math.toIntExact(jobs.stream().mapToLong(Job::tasks).sum());
     }
 
+    /** Returns the next task for a worker. */
     synchronized Task take(int worker) {
       if (jobOf[worker] == NONE || isHandedOut(jobOf[worker])) {
         move(worker);
@@ -240,6 +255,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
       workersAt[resourceOf[jobOf[worker]]]++;
     }
 
+    /** Returns the first job with tasks left whose resource has the fewest workers. */
     private int leastCrowded() {
       while (isHandedOut(first)) {
         first++;
@@ -253,6 +269,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
       return best;
     }
 
+    /** Returns how many workers use a job's resource. */
     private int crowd(int job) {
       return workersAt[resourceOf[job]];
     }
