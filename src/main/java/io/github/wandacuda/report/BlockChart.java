@@ -14,9 +14,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * A chart of what modules measure from block to block: a curve for each kind of module. Where a
- * block has several of a kind, as experts are, the curve shows their mean. Modules outside numbered
- * blocks aren't shown.
+ * A chart of what was measured of modules, from block to block: a curve for each kind of module. If
+ * a block has several of a kind, such as experts, the curve shows their mean. Modules outside
+ * numbered blocks aren't shown.
  */
 final class BlockChart {
   private static final Pattern NUMBER = Pattern.compile("\\d+");
@@ -30,17 +30,19 @@ final class BlockChart {
     LinearModules.withinBlock(module).ifPresent(within -> add(kind(within), module, value));
   }
 
-  /** Returns a name without the numbers of experts. */
+  /** Returns a module's name within its block without the numbers of experts. */
   private static String kind(String withinBlock) {
     return Arrays.stream(withinBlock.split("\\."))
         .map(part -> NUMBER.matcher(part).matches() ? "*" : part)
         .collect(Collectors.joining("."));
   }
 
+  /** Adds a module's value to a curve; nothing if the module's name has no block. */
   void add(String curve, String module, double value) {
     LinearModules.block(module).ifPresent(block -> add(curve, block, value));
   }
 
+  /** Adds a value to a curve; several of a block are averaged. */
   void add(String curve, int block, double value) {
     blocks.add(block);
     curves
@@ -49,14 +51,24 @@ final class BlockChart {
         .add(value);
   }
 
-  /** Returns whether each curve is a level line, up to a hundredth: then it tells of no block. */
+  /**
+   * Returns whether each curve is level to within a hundredth: then the chart says nothing about
+   * blocks.
+   */
   boolean isLevel() {
     return curves.values().stream()
         .map(blocks -> blocks.values().stream().mapToDouble(BlockChart::mean).summaryStatistics())
         .allMatch(curve -> curve.getMax() - curve.getMin() <= LEVEL * Math.abs(curve.getMax()));
   }
 
-  /** Returns the figure, or nothing if no block has a value or all have about the same. */
+  /**
+   * Returns the chart as a figure.
+   *
+   * @param title in plain text
+   * @param y what the vertical axis measures
+   * @param logarithmic whether the vertical axis is
+   * @return an empty text if no block has a value or all have about the same
+   */
   String html(String title, String y, boolean logarithmic) {
     List<Integer> order = List.copyOf(blocks);
     List<Series> series = new ArrayList<>();

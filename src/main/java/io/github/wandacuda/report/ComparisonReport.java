@@ -24,6 +24,7 @@ import java.util.stream.Stream;
 /**
  * The report of {@code compare}.
  *
+ * @param dense what was measured of the dense model
  * @param runs the ways of pruning it, in the order that was asked for
  */
 public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
@@ -31,6 +32,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     runs = List.copyOf(runs);
   }
 
+  /** Returns the report's numbers as the JSON has them, in order. */
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("dense", dense.toJson());
@@ -38,7 +40,11 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
     return object;
   }
 
-  /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
+  /**
+   * Returns the report as JSON, or as a page if the file's name ends in {@code .html}.
+   *
+   * @param facts what did it, from what
+   */
   public AtomicWrite.Content content(Path file, RunFacts facts) {
     return ReportFormat.content(file, facts, () -> new ComparisonPage().html(facts), this::toJson);
   }
@@ -63,7 +69,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           HtmlPage.filled("compare.html", values));
     }
 
-    /** Returns what did best at each amount, what that cost, and what to do next. */
+    /** Returns the best method at each amount, what it cost, and what to do next. */
     private String verdict() {
       List<ComparedRun> best = amounts().flatMap(amount -> best(amount).stream()).toList();
       if (best.isEmpty()) {
@@ -92,7 +98,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           .text();
     }
 
-    /** Returns the run of the least perplexity at an amount, if one has a finite one. */
+    /** Returns the run with the lowest perplexity at an amount, if any has a finite one. */
     private Optional<ComparedRun> best(Sparsity amount) {
       return runs.stream()
           .filter(run -> run.sparsity().equals(amount) && run.perplexity().isPresent())
@@ -147,7 +153,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
               .collect(Collectors.joining()));
     }
 
-    /** Returns a table of sizes and speeds, or nothing if no parts went. */
+    /** Returns a table of sizes and speeds, or an empty text if no whole parts were removed. */
     private String sizes() {
       if (runs.stream().allMatch(run -> run.size() == null)) {
         return "";
@@ -221,7 +227,10 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       return new LineChart(title, x, "relative error", places(amounts), series, false);
     }
 
-    /** Returns sparsities where their numbers stand, and patterns side by side. */
+    /**
+     * Returns the marks of amounts on the horizontal axis: sparsities at their numbers, patterns
+     * one beside the other.
+     */
     private static List<Place> places(List<Sparsity> amounts) {
       List<Place> places = new ArrayList<>();
       for (Sparsity amount : amounts) {
@@ -256,7 +265,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           .toList();
     }
 
-    /** Returns where a method's values stand: at the sparsity that was reached. */
+    /** Returns the positions of a method's values: the sparsities that it reached. */
     private double[] reached(String method, List<Sparsity> amounts) {
       return amounts.stream().allMatch(Sparsity.Ratio.class::isInstance)
           ? amounts.stream()
@@ -273,7 +282,7 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       return runs.stream().filter(run -> run.isOf(method, amount)).findFirst();
     }
 
-    /** Returns two charts for each amount: where the zeros are, and where the errors. */
+    /** Returns two charts for each amount: the sparsity of each block, and its errors. */
     private String byBlock() {
       return amounts()
           .map(

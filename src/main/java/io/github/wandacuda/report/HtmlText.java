@@ -5,22 +5,25 @@ import io.github.wandacuda.job.record.Verdict;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
-/** Text and numbers as a page has them. */
+/** Text and numbers as HTML. */
 final class HtmlText {
-  /** What stands where nothing was measured. */
+  /** Stands in the place of a number that wasn't measured. */
   static final String NOT_MEASURED = "–";
 
-  /** What stands for a number that overflowed, as the perplexity of a ruined model does. */
+  /** Stands for a number that overflowed, as the perplexity of a ruined model does. */
   static final String TOO_LARGE = "too large";
 
   private HtmlText() {}
 
-  /** Returns text that stands for itself, in an element or in a quoted attribute. */
+  /**
+   * Returns text with its special characters escaped, for an element or a quoted attribute; cut if
+   * it is long, since it may come from a file.
+   */
   static String escaped(String text) {
     return entities(Printable.of(text));
   }
 
-  /** Returns a text of this program, however long. */
+  /** Returns a text of this program with its special characters escaped, whatever its length. */
   private static String whole(String text) {
     return entities(Printable.line(text));
   }
@@ -33,17 +36,20 @@ final class HtmlText {
         .replace("'", "&#39;");
   }
 
-  /** Returns text of several lines that stands for itself, such as a model writes. */
+  /**
+   * Returns a text of several lines, such as a model writes, with its special characters escaped
+   * and its line breaks kept.
+   */
   static String lines(String text) {
     return text.replace('\t', ' ').lines().map(HtmlText::whole).collect(Collectors.joining("\n"));
   }
 
-  /** Returns a name as code, which is broken behind its dots and underscores where it must be. */
+  /** Returns a name as code, in which lines may break after dots and underscores. */
   static String code(String name) {
     return "<code>" + escaped(name).replaceAll("([._])(?=.)", "$1<wbr>") + "</code>";
   }
 
-  /** Returns a sentence with its words in backquotes as code. */
+  /** Returns a sentence, its words in backquotes as code. */
   static String sentence(String text) {
     return whole(text).replaceAll("`([^`]*)`", "<code>$1</code>");
   }
@@ -53,13 +59,13 @@ final class HtmlText {
     return Verdict.number(number);
   }
 
-  /** Returns a number with so many significant digits, or a dash for none. */
+  /** Returns a number with so many significant digits, or {@link #NOT_MEASURED}. */
   static String number(OptionalDouble number, int digits) {
     return number.isPresent() ? number("%." + digits + "g", number.getAsDouble()) : NOT_MEASURED;
   }
 
   /**
-   * Returns a number in a format, or what a reader understands where it is beyond floating point.
+   * Returns a number in a format; {@link #NOT_MEASURED} for NaN, {@link #TOO_LARGE} for infinity.
    */
   static String number(String format, double number) {
     return Double.isFinite(number)
@@ -67,7 +73,12 @@ final class HtmlText {
         : Double.isNaN(number) ? NOT_MEASURED : TOO_LARGE;
   }
 
-  /** Returns a row of a table: what it is of, and its cells, all of it in HTML. */
+  /**
+   * Returns a row of a table.
+   *
+   * @param name HTML of its heading
+   * @param cells HTML of the others, each with its element
+   */
   static String row(String name, String... cells) {
     return "<tr><th scope=\"row\">%s</th>%s</tr>".formatted(name, String.join("", cells));
   }
@@ -76,7 +87,7 @@ final class HtmlText {
     return "<td>" + html + "</td>";
   }
 
-  /** Returns a share from 0 to 1 in percent. */
+  /** Returns a share from 0 to 1 as a percentage. */
   static String percent(double share) {
     return "%.2f %%".formatted(100 * share);
   }

@@ -8,12 +8,14 @@ import java.util.stream.DoubleStream;
 
 /**
  * Curves over a common axis, as SVG with a legend. Curves differ in colour and in the shape of
- * their points, and each point tells its value when it is pointed at.
+ * their points, and each point shows its value when it is pointed at.
  *
+ * @param title what is shown
  * @param x what the horizontal axis counts
  * @param y what the vertical axis measures
  * @param places the marks of the horizontal axis, from left to right, at rising positions
- * @param logarithmic whether equal steps upwards multiply
+ * @param series the curves
+ * @param logarithmic whether the vertical axis is; values that aren't above 0 are left out then
  */
 record LineChart(
     String title,
@@ -22,10 +24,10 @@ record LineChart(
     List<Place> places,
     List<Series> series,
     boolean logarithmic) {
-  /** Values are about the same that differ by no more than this share of the largest. */
+  /** Values count as level if they differ by at most this share of the largest. */
   private static final double LEVEL = 0.01;
 
-  /** As many as the page has colours for. */
+  /** The colours that the page has. */
   private static final int COLOURS = 8;
 
   private static final int WIDTH = 480;
@@ -35,32 +37,45 @@ record LineChart(
   private static final int TOP = 14;
   private static final int BOTTOM = 44;
 
-  /** Between the vertical axis and the first place, as between the last one and the right end. */
+  /**
+   * The distance of the first place from the vertical axis, and of the last one from the right end.
+   */
   private static final double MARGIN = 14;
 
   /** Marks of the horizontal axis that have room for a text. */
   private static final int MOST_TEXTS = 9;
 
-  /** Points that can be told apart. */
+  /** Curves with more values have no points, which would touch each other. */
   private static final int MOST_POINTS = 40;
 
-  /** A mark of the horizontal axis, at a position that is counted as the axis counts. */
+  /**
+   * A mark of the horizontal axis.
+   *
+   * @param text what stands below it
+   * @param position where it is, in the axis's numbers
+   */
   record Place(String text, double position) {}
 
   /**
    * A curve.
    *
+   * @param name for the legend
    * @param values one for each place, NaN for none
-   * @param positions where each stands, counted as the axis counts; empty if at the places
+   * @param positions where each value is, in the axis's numbers; empty if the values are at the
+   *     places
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   record Series(String name, double[] values, double[] positions) {
-    /** Makes a curve whose values stand at the places. */
+    /** Creates a curve whose values are at the places. */
     Series(String name, double... values) {
       this(name, values, new double[0]);
     }
 
-    /** Returns a curve to compare others with: it has the same value everywhere. */
+    /**
+     * Returns a level curve, to compare others with.
+     *
+     * @param places how many places the chart has
+     */
     static Series level(String name, double value, int places) {
       double[] values = new double[places];
       Arrays.fill(values, value);
@@ -68,6 +83,7 @@ record LineChart(
     }
   }
 
+  /** Returns whether there is no value to draw. */
   boolean isEmpty() {
     return values().findAny().isEmpty();
   }
@@ -85,6 +101,7 @@ record LineChart(
         .filter(value -> Double.isFinite(value) && (!logarithmic || value > 0));
   }
 
+  /** Returns the chart as a figure. */
   String html() {
     Scale scale = Scale.of(values().toArray(), logarithmic);
     StringBuilder svg = new StringBuilder();
@@ -114,8 +131,8 @@ record LineChart(
   }
 
   /**
-   * Returns a figure for an axis that has a single place: a bar from 0 for each curve, with the
-   * number beside it.
+   * Returns the values of a chart with a single place as a figure: a bar from 0 for each curve,
+   * with the number beside it.
    */
   String bars() {
     double most =
@@ -210,13 +227,13 @@ record LineChart(
     return list.append("</ul>").toString();
   }
 
-  /** Returns where a curve's value stands, counted as the axis counts. */
+  /** Returns where a curve's value is, in the axis's numbers. */
   private double position(int index, int place) {
     double[] own = series.get(index).positions();
     return own.length == 0 ? places.get(place).position() : own[place];
   }
 
-  /** Returns a horizontal position, to which a little room is left at both ends. */
+  /** Returns the horizontal coordinate of a position; a little room is left at both ends. */
   private double across(double position) {
     double first = places.getFirst().position();
     double last = places.getLast().position();

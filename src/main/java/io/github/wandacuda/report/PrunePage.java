@@ -13,7 +13,10 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The page of {@code prune}'s report: what it did, charts by block, tables by module, origin. */
+/**
+ * The page of {@code prune}'s report: what was done, charts by block, tables by module, and how it
+ * was made.
+ */
 record PrunePage(PruneReport report) {
   private static final double MEBIBYTE = 1 << 20;
   private static final int NORM_COLUMNS = 5;
@@ -100,7 +103,7 @@ record PrunePage(PruneReport report) {
     tiles.append("<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(name, value));
   }
 
-  /** Returns the modules that suffered most, or nothing if that isn't known of any. */
+  /** Returns the modules with the largest errors, or an empty text if no errors are known. */
   private String worst() {
     List<PruneReport.ModuleError> worst = report.worst();
     if (worst.isEmpty()) {
@@ -191,7 +194,7 @@ record PrunePage(PruneReport report) {
         HtmlText.cell(report.error(result).map(PrunePage::number).orElse(HtmlText.NOT_MEASURED)));
   }
 
-  /** Returns the table of norms and thresholds, or nothing if no module has either. */
+  /** Returns the table of norms and thresholds, or an empty text if no module has either. */
   private String scores() {
     boolean any =
         report.result().modules().stream()
@@ -226,7 +229,10 @@ record PrunePage(PruneReport report) {
     return HtmlText.cell(HtmlText.NOT_MEASURED).repeat(columns);
   }
 
-  /** Returns an error and what it is; of outputs also the mask's, before weights changed. */
+  /**
+   * Returns an error and what it measures; for an error of outputs also that of the mask alone,
+   * before the remaining weights were changed.
+   */
   private static String number(PruneReport.ModuleError error) {
     OutputErrors steps = error.module().errors();
     String before =

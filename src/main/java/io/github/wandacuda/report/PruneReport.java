@@ -23,11 +23,13 @@ import java.util.stream.IntStream;
  * The report of {@code prune}, as JSON or HTML.
  *
  * @param facts what did it, from what
+ * @param request what was asked for
  * @param result of the run, or of one that had ended before
- * @param readings of modules, by name; none after a run in place, which left no dense weights
+ * @param readings what was read of modules again, by module; empty after a run in place, which
+ *     leaves no dense weights
  * @param perplexities if they were measured
- * @param memory bytes at the peak by their names, null where they aren't known; empty if the report
- *     was made after the run
+ * @param memory peaks in bytes by their names, null if one isn't known; empty if the report was
+ *     made after the run
  */
 public record PruneReport(
     RunFacts facts,
@@ -43,12 +45,15 @@ public record PruneReport(
     return ReportFormat.content(file, facts, () -> new PrunePage(this).html(), this::json);
   }
 
-  /** Returns whether the run had ended before the report was asked for. */
+  /**
+   * Returns whether the run had ended before the report was asked for, so that its memory isn't
+   * known.
+   */
   boolean isAfterwards() {
     return memory.isEmpty();
   }
 
-  /** Returns a module's error, if anything is known of it. */
+  /** Returns the most telling error that is known of a module. */
   Optional<ModuleError> error(ModuleResult module) {
     if (module.errors() != null) {
       return ModuleError.of(module, module.errors().relative(), Measure.OUTPUTS);
@@ -58,7 +63,7 @@ public record PruneReport(
     return ModuleError.of(module, lost, module.norms() == null ? Measure.WEIGHTS : Measure.NORMS);
   }
 
-  /** Returns the modules with the largest errors, the largest first. */
+  /** Returns the modules with the largest errors, the largest first, five at most. */
   List<ModuleError> worst() {
     return result.modules().stream()
         .flatMap(module -> error(module).stream())
@@ -137,15 +142,21 @@ public record PruneReport(
     return steps;
   }
 
-  /** How much a module suffered: its relative output error or the nearest known; 0 for no loss. */
+  /**
+   * How much a module suffered.
+   *
+   * @param module the module's result
+   * @param value the relative error, 0 for none
+   * @param measure what it is an error of
+   */
   record ModuleError(ModuleResult module, double value, Measure measure) {
-    /** What an error is, from the most that is known to the least. */
+    /** What an error is measured of, the most telling first. */
     enum Measure {
-      /** The outputs' own, from second moments. */
+      /** The outputs, computed from second moments. */
       OUTPUTS("relative_error", "measured"),
-      /** What norms let expect of outputs: correlations of columns are left out. */
+      /** The outputs, estimated from norms: correlations between columns are left out. */
       NORMS("estimated_error", "from norms"),
-      /** The weights' own, where there are no norms. */
+      /** The weights, if there are no norms. */
       WEIGHTS("weight_error", "of weights");
 
       final String key;
@@ -170,12 +181,17 @@ public record PruneReport(
   /**
    * The norms of a module's input columns in a few numbers.
    *
+   * @param least the lowest norm
+   * @param median of an even number the lower one in the middle
+   * @param mean the arithmetic mean
+   * @param most the highest norm
    * @param outliers the columns whose norm is more than ten times the median, the largest first
    */
   record NormSummary(float least, float median, double mean, float most, List<Integer> outliers) {
     /** Large models have a few columns far beyond the others (arXiv 2306.11695, section 2). */
     private static final float OUTLIER = 10;
 
+    /** Sums up norms, one for each column; all numbers are 0 if there are none. */
     static NormSummary of(float[] norms) {
       if (norms.length == 0) {
         return new NormSummary(0, 0, 0, 0, List.of());
@@ -205,18 +221,24 @@ public record PruneReport(
   }
 
   /**
-   * A model's perplexity on a text, and what it writes.
+   * A model's perplexity on a text before and after, and what it writes.
    *
-   * @param sample what it makes of the text's beginning, where that was asked for and can be had
+   * @param before the dense model's
+   * @param after the pruned model's
+   * @param sample how both go on with the text's beginning; nothing if that wasn't asked for or
+   *     can't be had
    */
   public record Perplexities(double before, double after, Optional<Sample> sample) {
     /**
-     * What both models make of the beginning of a text, each token the most probable one.
+     * How both models go on with the beginning of a text, each token the most probable one.
      *
+     * @param prompt the beginning of the text
      * @param before what the dense model goes on with
+     * @param after what the pruned model goes on with
      */
     public record Sample(String prompt, String before, String after) {}
 
+    /** Returns both numbers as the JSON has them. */
     public Map<String, Object> toJson() {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("before", before);
@@ -224,6 +246,7 @@ public record PruneReport(
       return object;
     }
 
+    /** Returns both numbers for a person. */
     public String text() {
       return "perplexity %.4f before, %.4f after".formatted(before, after);
     }

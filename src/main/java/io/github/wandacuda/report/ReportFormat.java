@@ -16,12 +16,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
 
-/** What reports have in common: their names, and the beginning that tells them from other files. */
+/**
+ * What all reports share: the endings of their names, and the beginning by which they are
+ * recognized.
+ */
 public final class ReportFormat {
   /** The value of {@code format} in the JSON. */
   public static final String NAME = "wanda-cuda.report.v1";
 
-  /** The generator that the HTML page names, see {@code page.html}. */
+  /** The element by which an HTML page says what made it, as in {@code page.html}. */
   private static final String GENERATOR = "<meta name=\"generator\" content=\"" + NAME + "\">";
 
   /** How many bytes of a file are read to recognize a report. */
@@ -31,7 +34,11 @@ public final class ReportFormat {
 
   private ReportFormat() {}
 
-  /** Checks that a report's name ends in {@code .json} or {@code .html}. */
+  /**
+   * Checks that a report's name ends in {@code .json} or {@code .html}.
+   *
+   * @throws io.github.wandacuda.error.UsageException if it doesn't
+   */
   public static void requireName(Path file) {
     if (!isHtml(file) && !file.toString().endsWith(".json")) {
       throw ErrorDetails.of("`report`")
@@ -43,7 +50,12 @@ public final class ReportFormat {
     return file.toString().endsWith(".html");
   }
 
-  /** Returns a report's page, or the run's facts and its numbers, as the file's name says. */
+  /**
+   * Returns a report as its file's name asks for: as a page, or as the JSON of facts and numbers.
+   *
+   * @param page makes the page
+   * @param numbers makes the numbers, by their keys
+   */
   static AtomicWrite.Content content(
       Path file, RunFacts facts, Supplier<String> page, Supplier<Map<String, Object>> numbers) {
     String text = isHtml(file) ? page.get() : json(facts, numbers.get());
@@ -59,7 +71,7 @@ public final class ReportFormat {
     return JsonText.of(object);
   }
 
-  /** Returns whether a file begins as a report of this program does. */
+  /** Returns whether a file begins as a report of this program does; false if it can't be read. */
   public static boolean isOne(Path file) {
     try {
       String beginning = InputFile.beginning(file, BEGINNING);

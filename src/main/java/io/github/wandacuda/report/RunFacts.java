@@ -10,9 +10,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * What a report says of the run beside its results.
+ * What a report says about a run beside its results.
  *
  * @param model the directory of the source
+ * @param version of this program
+ * @param backend that did the work
+ * @param device that it ran on
+ * @param precision of linear layers
+ * @param ended when the work was done
  * @param command the words of the command line, as they were given
  * @param inputs what the results depend on, by the names that the JSON has
  */
@@ -34,7 +39,7 @@ public record RunFacts(
     inputs = new LinkedHashMap<>(inputs);
   }
 
-  /** Returns a sentence of what did it. */
+  /** Returns a sentence that names all of these but the command and the inputs. */
   String html() {
     return "From <code>%s</code>, by wanda-cuda %s on %s (%s), precision %s, done %s."
         .formatted(
@@ -59,7 +64,7 @@ public record RunFacts(
     return html.append("</tbody></table></div>").toString();
   }
 
-  /** Adds a value; of an object each of its own. */
+  /** Adds rows for a value: one, or one for each value of an object. */
   private static void row(StringBuilder html, String name, Object value) {
     if (value instanceof Map<?, ?> object) {
       object.forEach((key, part) -> row(html, name + " " + key, part));
@@ -83,7 +88,7 @@ public record RunFacts(
             .formatted(HtmlText.escaped(name.replace('_', ' ')), HtmlText.escaped(text)));
   }
 
-  /** Returns a word as a POSIX shell takes it. */
+  /** Returns a word quoted for a POSIX shell. */
   private static String quoted(String word) {
     return PLAIN_WORD.matcher(word).matches() ? word : "'" + word.replace("'", "'\\''") + "'";
   }

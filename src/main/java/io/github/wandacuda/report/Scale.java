@@ -5,14 +5,25 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
-/** A chart's vertical axis. */
+/**
+ * A chart's vertical axis.
+ *
+ * @param least the value at its lower end
+ * @param most the value at its upper end
+ * @param ticks the values of its marks, rising
+ * @param logarithmic whether equal steps upwards multiply
+ */
 record Scale(double least, double most, List<Double> ticks, boolean logarithmic) {
   private static final int MOST_TICKS = 6;
 
   /** Steps between marks, in each power of ten. */
   private static final double[] STEPS = {1, 2, 5};
 
-  /** Returns an axis for values, all above 0 if it is logarithmic; a plain one begins at 0. */
+  /**
+   * Chooses an axis for values. A plain one includes 0.
+   *
+   * @param values finite; all above 0 if the axis is logarithmic
+   */
   static Scale of(double[] values, boolean logarithmic) {
     double least = Arrays.stream(values).min().orElse(1);
     double most = Arrays.stream(values).max().orElse(1);
@@ -31,7 +42,7 @@ record Scale(double least, double most, List<Double> ticks, boolean logarithmic)
     return new Scale(first * step, last * step, ticks, false);
   }
 
-  /** Returns the least step of 1, 2 or 5 times a power of ten that isn't below another. */
+  /** Returns the smallest step of 1, 2 or 5 times a power of ten that is at least a given one. */
   private static double step(double least) {
     double power = Math.pow(10, Math.floor(Math.log10(least)));
     for (double step : STEPS) {
@@ -68,13 +79,14 @@ record Scale(double least, double most, List<Double> ticks, boolean logarithmic)
     return new Scale(from, to, shown, true);
   }
 
-  /** Returns how far up a value stands, from 0 to 1. */
+  /** Returns the height of a value on the axis, from 0 to 1. */
   double share(double value) {
     return logarithmic
         ? Math.log(value / least) / Math.log(most / least)
         : (value - least) / (most - least);
   }
 
+  /** Returns a value in a few digits, for a mark. */
   static String text(double value) {
     String text =
         Math.abs(value) >= 1e6 || (value != 0 && Math.abs(value) < 1e-3)

@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
  * @param facts what did it, from what
  * @param result the run's result, as its JSON has it
  * @param choice how the parts were chosen
- * @param removed the parts that went
+ * @param removed the parts that were removed
  * @param perplexities if they were measured
  */
 public record StructureReport(
@@ -31,7 +31,7 @@ public record StructureReport(
     Chosen choice,
     RemovedParts removed,
     Optional<Perplexities> perplexities) {
-  /** Numbers of parts that a row of the page shows; the JSON has all. */
+  /** The most numbers of parts in a row of the page; the JSON has all of them. */
   private static final int SHOWN = 24;
 
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
@@ -106,7 +106,7 @@ public record StructureReport(
         .text();
   }
 
-  /** Returns the mixes that were tried, or nothing. */
+  /** Returns the mixes of blocks, heads and channels that were tried, or an empty text. */
   private String trials() {
     if (choice.trials().isEmpty()) {
       return "";
