@@ -5,7 +5,7 @@ import io.github.wandacuda.model.ModelConfig;
 import java.util.Map;
 import java.util.TreeSet;
 
-/** The activations by their names in configs. */
+/** The activations by their names in models' configs. */
 final class Activations {
   static final Map<String, Activation> NAMES =
       Map.ofEntries(
@@ -27,6 +27,7 @@ final class Activations {
    * Returns the activation that a key names.
    *
    * @param otherwise the name if the key is absent or null
+   * @throws io.github.wandacuda.error.InputException if no activation has the name
    */
   static Activation of(ModelConfig config, String key, String otherwise) {
     Activation activation = NAMES.get(config.text(key, otherwise));
@@ -36,6 +37,7 @@ final class Activations {
     return activation;
   }
 
+  /** Returns the known names, for messages. */
   static String known() {
     return String.join(", ", new TreeSet<>(NAMES.keySet()));
   }

@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
 
 /** The decoder families whose forward pass is known. */
 public final class DecoderFamilies {
-  /** In the order of their model types. */
+  /** All families, in the order of their model types. */
   static final List<DecoderFamily> KNOWN =
       List.of(
           styled("apertus", "ApertusForCausalLM", DenseFamilies::apertus),
@@ -86,23 +86,33 @@ public final class DecoderFamilies {
 
   private DecoderFamilies() {}
 
+  /**
+   * Creates a family in LLaMA's style.
+   *
+   * @param style describes what differs, from a model's config
+   */
   private static DecoderFamily styled(
       String modelType, String architecture, Function<ModelConfig, LlamaStyle> style) {
     return new DecoderFamily(modelType, architecture, config -> style.apply(config).decoder());
   }
 
+  /**
+   * Returns the sizes of a model's decoder, from its config alone.
+   *
+   * @throws InputException as {@link #of}
+   */
   public static DecoderShape shape(ModelDirectory model) {
     return of(model.config()).shape(model.config());
   }
 
-  /** Returns how many tokens run through a model's block together. */
+  /** Returns how many tokens of samples run through a block of a model together. */
   public static int batchTokens(ModelDirectory model) {
     return of(model.config()).describe(model.config()).batchTokens();
   }
 
   /**
-   * Returns the family of a model: by its model type, which its architecture must not contradict,
-   * or by its architecture if the config names no type; or that which a file describes.
+   * Finds a model's family: by its model type, which its architecture must not contradict; by its
+   * architecture if the config names no type; or the family that a file describes.
    *
    * @throws InputException if no family is known, or the weights are quantized in a format that
    *     isn't read
@@ -122,8 +132,10 @@ public final class DecoderFamilies {
   }
 
   /**
-   * Opens a model's decoder; closing it is up to the caller.
+   * Opens a model's decoder.
    *
+   * @param operations run it, and stay the caller's
+   * @return the caller's to close
    * @throws InputException as {@link #of}, or if the checkpoint isn't the family's
    */
   public static Decoder open(ModelDirectory model, Operations operations) {
@@ -135,8 +147,8 @@ public final class DecoderFamilies {
   /**
    * Describes a model's decoder.
    *
-   * @throws InputException as {@link #of}, or if the checkpoint has more blocks, or weights of a
-   *     type that isn't known
+   * @throws InputException as {@link #of}, or if the checkpoint has more blocks than the config
+   *     says, or weights of an unknown type
    */
   public static DecoderDescription describe(ModelDirectory model) {
     DecoderDescription description = of(model.config()).describe(model.config());
@@ -161,9 +173,11 @@ public final class DecoderFamilies {
   }
 
   /**
-   * Opens a model's decoder on several devices; closing it is up to the caller.
+   * Opens a model's decoder on several devices.
    *
-   * @param devices run it; they compute the same bits
+   * @param devices run it; they compute the same bits, and stay the caller's
+   * @return the caller's to close
+   * @throws InputException as {@link #of}, or if the checkpoint isn't the family's
    */
   public static Decoder open(ModelDirectory model, List<Operations> devices) {
     List<Decoder> copies = new ArrayList<>();

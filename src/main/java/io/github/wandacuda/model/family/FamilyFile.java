@@ -50,14 +50,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A family that a JSON file describes, in the words of {@link DecoderDescription}: an object has a
- * key for each component of the record that it becomes, of which the schema beside this class says
- * whether it is required and what is taken otherwise. A number may be an expression of keys of the
- * model's config; in a name the block's number stands for {@code {block}}, an expert's for {@code
- * {expert}}.
+ * A family that a JSON file describes, in the words of {@link DecoderDescription}. An object has a
+ * key for each component of the record that it becomes; the schema beside this class says whether a
+ * key is required, and what is taken without it. A number may be an expression of keys of the
+ * model's config. In a name, {@code {block}} stands for the block's number and {@code {expert}} for
+ * an expert's.
  */
 public final class FamilyFile {
-  /** What the published schema says of each record, by its name or the word for its kind. */
+  /** The published schema's definition of each record, by its name or the word for its kind. */
   private static final Map<String, JsonNode> DEFINITIONS = definitions();
 
   private static final String WHERE = "where";
@@ -72,7 +72,17 @@ public final class FamilyFile {
     DecoderDescription unused = describe(null);
   }
 
-  /** How a head's features are turned, as {@link RotaryFrequencies#of} takes it. */
+  /**
+   * How a head's features are rotated, as {@link RotaryFrequencies#of} takes it.
+   *
+   * @param headSize features of a head
+   * @param first the first feature that is rotated
+   * @param interleaved whether pairs are neighbours
+   * @param part the share of the head that is rotated, from 0 to 1
+   * @param theta the base of the frequencies
+   * @param layers the type of layers in the config
+   * @param scaled whether a scaling that isn't for one type of layers applies
+   */
   record RotaryWords(
       int headSize,
       int first,
@@ -92,8 +102,14 @@ public final class FamilyFile {
   }
 
   /**
-   * Which blocks a description is for: those of which a list in the config says something, or every
-   * so many from one on, before another.
+   * The blocks that an element of a list describes: those for which a list in the config has a
+   * value, or every so many from one block to before another.
+   *
+   * @param key of the list in the config, empty for none
+   * @param is the value that the list has for these blocks
+   * @param every distance of blocks
+   * @param from the first block
+   * @param before one past the last block
    */
   record Where(String key, String is, int every, int from, int before) {
     Where {
@@ -102,20 +118,22 @@ public final class FamilyFile {
       }
     }
 
+    /** Returns whether an element describes a block. */
     boolean holds(ModelConfig config, int block) {
       boolean listed = key.isEmpty() || config.root().path(key).path(block).asText().equals(is);
       return listed && block >= from && block < before && (block - from) % every == 0;
     }
   }
 
-  /** What a value depends on. */
+  /** What a value depends on: the model, the block and the expert that are described. */
   private record Scope(ModelConfig config, int block, int expert) {}
 
   /**
-   * Reads a file.
+   * Reads a family from a file.
    *
-   * @param file or null, for which there is no family
-   * @throws io.github.wandacuda.error.InputException if it describes none
+   * @param file null for no file
+   * @return the family; null if the file is
+   * @throws io.github.wandacuda.error.InputException if the file doesn't describe a family
    */
   public static GivenFamily read(Path file) {
     if (file == null) {
@@ -145,10 +163,11 @@ public final class FamilyFile {
   }
 
   /**
-   * Returns what a value becomes.
+   * Converts a value of the file.
    *
    * @param place the key, for messages
-   * @param scope what it depends on; null to check keys and kinds alone, which gives null
+   * @param scope what it depends on; null to check keys and kinds alone, for which the result is
+   *     null
    */
   private Object value(Located json, Type type, String place, Scope scope) {
     if (type instanceof ParameterizedType generic) {
@@ -206,7 +225,7 @@ public final class FamilyFile {
     return scope == null ? null : within(json, place, () -> fitting(make(type, values)));
   }
 
-  /** Checks the widths that no tensor's shape tells. */
+  /** Checks the widths that don't follow from any tensor's shape. */
   private static Object fitting(Object made) {
     if (made instanceof AttentionDescription attention) {
       Heads heads = attention.heads();
@@ -299,7 +318,11 @@ public final class FamilyFile {
     return DEFINITIONS.getOrDefault(type.getSimpleName(), DEFINITIONS.get(kind(type)));
   }
 
-  /** Returns what a component becomes: null if no file can say it, or this one doesn't. */
+  /**
+   * Converts the value of a record's component.
+   *
+   * @return null if no file can have it, or this one doesn't
+   */
   private Object component(Located json, Class<?> type, RecordComponent component, Scope scope) {
     String name = component.getName();
     JsonNode definition = definition(type);
@@ -363,7 +386,7 @@ public final class FamilyFile {
     return values;
   }
 
-  /** Returns which block is described by which element: the first whose {@code where} holds. */
+  /** Describes each block by the first element of a list whose {@code where} holds for it. */
   private Object blocks(Located json, String place, Scope scope) {
     List<Located> all = json.elements() == null ? List.of(json) : json.elements();
     if (scope == null) {
@@ -399,7 +422,7 @@ public final class FamilyFile {
         expert -> value(json, inner, place, new Scope(scope.config, scope.block, expert));
   }
 
-  /** Returns a record of one of some kinds, which a key names. */
+  /** Converts a record that is one of several kinds, which the key {@code kind} names. */
   private Object kind(Located json, Class<?> type, String place, Scope scope) {
     if (json.fields() == null) {
       throw wrong(json, place, "an object", json);
@@ -414,7 +437,11 @@ public final class FamilyFile {
     return object(json, kinds.get(name), place, scope);
   }
 
-  /** Returns the records of a sealed type by the words for them. */
+  /**
+   * Returns the records of a sealed type by the words for them.
+   *
+   * @param type a sealed interface of records
+   */
   static Map<String, Class<?>> kinds(Class<?> type) {
     Map<String, Class<?>> kinds = new LinkedHashMap<>();
     for (Class<?> kind : type.getPermittedSubclasses()) {
@@ -425,7 +452,7 @@ public final class FamilyFile {
     return kinds;
   }
 
-  /** Returns the word for one of several kinds of parts. */
+  /** Returns the word for a kind of part, as a file has it. */
   public static String kind(Class<?> part) {
     String name = part.getSimpleName().replace("Description", "");
     return name.substring(0, 1).toLowerCase(Locale.ROOT) + name.substring(1);
@@ -494,7 +521,10 @@ public final class FamilyFile {
     return (int) number;
   }
 
-  /** Runs what may find a value wrong; what is said without a file gets this one and the line. */
+  /**
+   * Runs what may find a value wrong. A failure that names no file gets this file and the value's
+   * line.
+   */
   private <T> T within(Located json, String place, Supplier<T> making) {
     try {
       return making.get();
@@ -517,11 +547,11 @@ public final class FamilyFile {
   }
 
   /**
-   * A number by keys of the config: {@code a * b}, with + - * / ^ and parentheses; {@code a ? b} is
-   * b where the config has no a.
+   * A number computed from keys of the config: {@code a * b}, with + - * / ^ and parentheses;
+   * {@code a ? b} is b if the config has no key a.
    */
   private final class Expression {
-    /** More than any size needs; they may be nested as deep. */
+    /** The most tokens of an expression, and so the deepest nesting: more than any size needs. */
     private static final int MOST = 200;
 
     private static final Pattern TOKEN =

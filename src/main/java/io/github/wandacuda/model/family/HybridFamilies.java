@@ -10,7 +10,7 @@ import io.github.wandacuda.model.NormDescription.Kind;
 import java.util.List;
 import java.util.function.IntPredicate;
 
-/** Families of which most blocks have a state instead of attention. */
+/** Families in which most blocks have a delta net's state instead of attention. */
 final class HybridFamilies {
   private static final int LINEAR_HEAD_SIZE = 128;
   private static final String HEADS_KEY = "linear_num_value_heads";

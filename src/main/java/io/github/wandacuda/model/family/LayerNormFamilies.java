@@ -26,10 +26,10 @@ import java.util.function.Function;
 
 /** The families with LayerNorms and an MLP without a gate. */
 final class LayerNormFamilies {
-  /** Rows of OPT's position table before that of position 0. */
+  /** OPT's position table begins with so many rows before the one of position 0. */
   private static final int OPT_FIRST_POSITION = 2;
 
-  /** Fixed; OPT's configs have no key for it. */
+  /** The epsilon of OPT's norms, for which its configs have no key. */
   private static final float OPT_EPSILON = 1e-5f;
 
   private LayerNormFamilies() {}
@@ -111,7 +111,10 @@ final class LayerNormFamilies {
         HeadDescription.of(norms.apply("ln_f"), "lm_head.weight"));
   }
 
-  /** Without groups, either all queries share one key and value head, or each has its own. */
+  /**
+   * Reads Falcon's heads. Without groups, either all queries share one key and value head, or each
+   * has its own.
+   */
   private static Heads falconHeads(ModelConfig config, int hidden, boolean grouped) {
     Heads all = Heads.sharing(config, hidden, List.of("num_attention_heads", "n_head"));
     if (grouped) {
@@ -270,14 +273,20 @@ final class LayerNormFamilies {
     return rows == columns ? null : LinearDescription.of(name, rows, columns, false);
   }
 
-  /** Returns what describes a LayerNorm of the hidden states by its name. */
+  /**
+   * Returns a function that describes a LayerNorm of the hidden states by its name.
+   *
+   * @param epsilonKey the config's key of the epsilon
+   */
   private static Function<String, NormDescription> norms(
       ModelConfig config, String epsilonKey, int hidden) {
     float epsilon = (float) config.number(epsilonKey, 1e-5);
     return name -> new NormDescription(NormDescription.Kind.LAYER, name, hidden, epsilon, true, 0);
   }
 
-  /** Returns attention of one module for q, k and v, group by group. */
+  /**
+   * Describes attention with one module for q, k and v, whose outputs are ordered group by group.
+   */
   private static AttentionDescription fused(
       String name, int hidden, boolean bias, Heads heads, Rotary rotary, Scores scores) {
     int rows = heads.queryWidth() + 2 * heads.keyValueWidth();
@@ -287,14 +296,19 @@ final class LayerNormFamilies {
         .placed(rotary, null);
   }
 
-  /** Returns the MLP that goes with such attention, of the block of a name. */
+  /**
+   * Describes the MLP of the families with such attention.
+   *
+   * @param block the block's name
+   * @param wide features between the two modules
+   */
   private static DenseMlp dense(
       String block, int wide, int hidden, boolean bias, Activation activation) {
     LinearDescription up = LinearDescription.of(block + "mlp.dense_h_to_4h", wide, hidden, bias);
     return mlp(up, activation, block + "mlp.dense_4h_to_h");
   }
 
-  /** Returns an MLP whose second module is the first one turned round. */
+  /** Describes an MLP whose second module has the shape of the first one transposed. */
   private static DenseMlp mlp(LinearDescription up, Activation activation, String down) {
     return new DenseMlp(
         List.of(up),
@@ -308,6 +322,8 @@ final class LayerNormFamilies {
    * a key's position is added to its scores. If the number of heads is a power of two, the slopes
    * are the paper's. Else the first heads, as many as the next lower power of two, get the slopes
    * of that number, and the others get every second slope of twice that number.
+   *
+   * @return one for each head
    */
   private static float[] slopes(int heads) {
     int most = Integer.highestOneBit(heads);
@@ -322,7 +338,7 @@ final class LayerNormFamilies {
     return (float) Math.pow((float) Math.pow(2, -8.0 / heads), exponent);
   }
 
-  /** Returns the biases as BLOOM computes them: slope times position. */
+  /** Returns the biases as BLOOM computes them: a head's slope times the key's position. */
   private static PositionTable alibi(int heads) {
     return alibi(heads, DoubleUnaryOperator.identity(), 1);
   }

@@ -97,7 +97,7 @@ final class LlamaFamilies {
     return withSharedExpert(style);
   }
 
-  /** Describes a mixture of Qwen's with an expert of all tokens. */
+  /** Adds Qwen's mixture with an expert for all tokens. */
   static LlamaStyle withSharedExpert(LlamaStyle style) {
     return qwenMixture(
         style,
@@ -186,7 +186,8 @@ final class LlamaFamilies {
   }
 
   /**
-   * The first configs say gelu and mean its tanh form, which {@code hidden_activation} came to say.
+   * Reads Gemma's activation. The first configs say gelu but mean its tanh form, which the newer
+   * key {@code hidden_activation} states.
    */
   private static Activation gemmaActivation(ModelConfig config) {
     String key = "hidden_activation";
@@ -197,7 +198,12 @@ final class LlamaFamilies {
     return old == Activation.GELU ? Activation.GELU_TANH : old;
   }
 
-  /** Reads a bound; returns 0 for null, which means none. */
+  /**
+   * Reads a bound of scores or logits.
+   *
+   * @param otherwise the bound if the key is absent
+   * @return 0 if the value is null, which means no bound
+   */
   static float cap(ModelConfig config, String key, double otherwise) {
     boolean none = config.has(key) && config.find(key).isEmpty();
     return none ? 0 : (float) config.number(key, otherwise);

@@ -52,8 +52,8 @@ public final class LlamaStyle {
   static final BlockNorms SHARED = new BlockNorms("input_layernorm", null, "input_layernorm", null);
 
   /**
-   * What comes before the names of a decoder's tensors: in a language model, in a bare one, and in
-   * models that read pictures or sound as well.
+   * The prefixes of a decoder's tensors: in a language model, in a bare one, and in models that
+   * read pictures or sound as well.
    */
   private static final List<String> PREFIXES =
       List.of("model.", "", "model.language_model.", "language_model.model.", "language_model.");
@@ -64,13 +64,13 @@ public final class LlamaStyle {
 
   RotaryFrequencies.Defaults rope = RotaryFrequencies.DEFAULTS;
 
-  /** Whether pairs of features that are turned are neighbours. */
+  /** Whether the features that are rotated as a pair are neighbours. */
   boolean interleaved;
 
   /** A block's rotary embedding, null for none; the config's in all blocks if this isn't set. */
   IntFunction<Rotary> rotary;
 
-  /** What multiplies a block's queries by their position, or null. */
+  /** The factors by which a block's queries grow with their position, or null. */
   IntFunction<Rotary> queryFactor = block -> null;
 
   /** Whether q, k and v have biases; likewise o, and the MLP's modules. */
@@ -92,22 +92,22 @@ public final class LlamaStyle {
 
   Kind headNormKind = Kind.RMS;
 
-  /** The blocks that have them. */
+  /** The blocks that have norms of q and k. */
   IntPredicate headNormed = block -> true;
 
-  /** Whether they have gains. */
+  /** Whether norms of q and k have gains. */
   boolean headGains = true;
 
-  /** Whether these are over all heads together; else over each. */
+  /** Whether norms of q and k are over all heads together; else over each head. */
   boolean wholeNorms;
 
-  /** Whether each head has a gain of its own. */
+  /** Whether each head has a gain of its own in these norms. */
   boolean ownGains;
 
-  /** Whether they are after the rotation. */
+  /** Whether norms of q and k come after the rotation. */
   boolean normsLast;
 
-  /** The bound of the size of q, k and v, or 0 for none. */
+  /** The bound of the magnitudes of q, k and v, or 0 for none. */
   float bound;
 
   String queryNorm = "q_norm";
@@ -146,31 +146,33 @@ public final class LlamaStyle {
   /** How many of the last keys a block's tokens see, or 0 for all. */
   IntUnaryOperator window = block -> 0;
 
-  /** Tokens of a chunk, of which a block's tokens see their own alone, or 0 for all. */
+  /** The tokens of a block's chunks, outside of which a token sees no key, or 0 for no chunks. */
   public IntUnaryOperator chunk = block -> 0;
 
-  /** A block's scores but for their window. */
+  /** A block's scores, without their window. */
   Scores scores;
 
   IntFunction<MlpDescription> mlp;
 
-  /** What mixes a block's tokens: attention by heads, if this isn't set. */
+  /** The mixer of a block's tokens, by default attention by heads. */
   IntFunction<MixerDescription> mixer = this::attention;
 
-  /** Whether attention's result is gated, by what the queries' module gives behind each head. */
+  /** Whether attention's result is gated, by outputs of the queries' module behind each head. */
   boolean gated;
 
   final float epsilon;
 
-  /** The names of a block's norms inside of it; null where there is none. */
+  /** The names of a block's norms within the block; null for a norm that isn't there. */
   record BlockNorms(
       String beforeAttention, String afterAttention, String beforeMlp, String afterMlp) {}
 
   /**
    * Reads what the configs of all these families have.
    *
+   * @param config of the model
    * @param defaultHeadSize features of a head if the config doesn't say; 0 for hidden size / heads
    * @param defaultEpsilon the norms' epsilon if the config has none
+   * @throws io.github.wandacuda.error.InputException if a key is missing or has a wrong value
    */
   public LlamaStyle(ModelConfig config, int defaultHeadSize, double defaultEpsilon) {
     this(config, defaultHeadSize, "rms_norm_eps", defaultEpsilon);
@@ -186,23 +188,42 @@ public final class LlamaStyle {
     mlp = block -> gated(in(block, "mlp."), config.positive("intermediate_size"));
   }
 
-  /** Reads whether attention has biases. */
+  /**
+   * Reads {@code attention_bias}: whether q, k, v and o have biases.
+   *
+   * @return this
+   */
   LlamaStyle withAttentionBias() {
     projectionBias = config.flag("attention_bias", false);
     outputBias = projectionBias;
     return this;
   }
 
-  /** Returns a tensor's name inside of a block. */
+  /**
+   * Returns the name of a tensor within a block.
+   *
+   * @param block the block's number
+   * @param name the name behind the block's
+   */
   static String in(int block, String name) {
     return "layers." + block + "." + name;
   }
 
-  /** Returns a gated MLP, whose modules' names begin with {@code name}. */
+  /**
+   * Describes a gated MLP with LLaMA's names.
+   *
+   * @param name the MLP's name
+   * @param wide features between gate and down
+   */
   MlpDescription gated(String name, int wide) {
     return gated(name + "gate_proj", name + "up_proj", name + "down_proj", wide);
   }
 
+  /**
+   * Describes a gated MLP by its modules' names.
+   *
+   * @param wide features between gate and down
+   */
   MlpDescription gated(String gate, String up, String down, int wide) {
     return new DenseMlp(
         List.of(
@@ -213,7 +234,14 @@ public final class LlamaStyle {
         LinearDescription.of(down, hidden, wide, mlpBias));
   }
 
-  /** Returns a gated MLP with one module for gate and up, by its modules' names. */
+  /**
+   * Describes a gated MLP with one module for gate and up.
+   *
+   * @param both the name of that module
+   * @param down the name of the last module
+   * @param wide features between them
+   * @param bias whether the modules have biases
+   */
   MlpDescription fused(String both, String down, int wide, boolean bias) {
     return new DenseMlp(
         List.of(LinearDescription.of(both, 2 * wide, hidden, bias)),
@@ -223,9 +251,11 @@ public final class LlamaStyle {
   }
 
   /**
-   * Returns an MLP without a gate by its modules' names.
+   * Describes an MLP without a gate.
    *
-   * @param learned as {@link DenseMlp} says, or null
+   * @param up the name of its first module
+   * @param down the name of its second module
+   * @param learned the name of a learned activation's parameters, see {@link DenseMlp}; or null
    */
   MlpDescription ungated(String up, String down, String learned) {
     int wide = config.positive("intermediate_size");
@@ -241,14 +271,16 @@ public final class LlamaStyle {
   /**
    * Reads the rotary embedding of one type of layers.
    *
-   * @param defaults as the family has them
-   * @param scaled whether a scaling that isn't for a type of layers is for these
+   * @param defaults of the family
+   * @param layers the type of layers
+   * @param scaled whether a scaling that isn't for one type of layers applies to these
    */
   Rotary rotary(RotaryFrequencies.Defaults defaults, String layers, boolean scaled) {
     return RotaryFrequencies.of(
         config, new RotaryPairs(heads.size(), 0, interleaved), defaults, layers, scaled);
   }
 
+  /** Describes the decoder with all that the family has set. */
   public DecoderDescription decoder() {
     DecoderShape shape =
         DecoderShape.of(

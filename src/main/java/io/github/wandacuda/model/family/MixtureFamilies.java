@@ -27,14 +27,14 @@ import java.util.function.IntPredicate;
 
 /** Families that are mixtures of experts in LLaMA's style, and the mixtures of others. */
 final class MixtureFamilies {
-  /** What DeepSeek adds to the sum that weights are divided by; it shows only in a sum of 0. */
+  /** DeepSeek's addend to the sum by which weights are divided; it matters only if the sum is 0. */
   private static final double DEEPSEEK_LEAST = 1e-20;
 
   private static final double EPSILON = 1e-6;
   private static final double LARGER_EPSILON = 1e-5;
   private static final double MINIMAX_THETA = 5e6;
 
-  /** For configs that say nothing of it. */
+  /** The scaling of configs that don't have one. */
   private static final String GPT_OSS_SCALING =
       """
       {"rope_scaling": {"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0,
@@ -139,7 +139,8 @@ final class MixtureFamilies {
   }
 
   /**
-   * Returns an embedding that turns a number of a head's features, whatever else the config says.
+   * Returns the defaults of an embedding that rotates so many features of a head, whatever share
+   * the config has.
    */
   private static Defaults rotated(LlamaStyle style, int features) {
     int size = style.heads.size();
@@ -151,7 +152,7 @@ final class MixtureFamilies {
   /**
    * Describes a mixture with Mixtral's names.
    *
-   * @param corrected whether a correction is added to what experts are chosen by
+   * @param corrected whether a correction is added to the scores by which experts are chosen
    */
   static IntFunction<MlpDescription> mixtralExperts(
       LlamaStyle style, RoutingRule rule, boolean corrected) {
@@ -254,7 +255,7 @@ final class MixtureFamilies {
     style.headGains = false;
     style.normsLast = true;
     String tuning = "attn_temperature_tuning";
-    // The first configs have a number here.
+    // The first configs have a number instead of a list.
     if (config.find(tuning).map(JsonNode::isNumber).orElse(false) || config.flag(tuning, true)) {
       double scale = config.number("attn_scale", 0.1);
       double floor = config.number("floor_scale", 8192);
@@ -410,7 +411,7 @@ final class MixtureFamilies {
     return style;
   }
 
-  /** Describes a norm inside, whose epsilon is its own, whatever the config says of others. */
+  /** Describes a norm inside latent attention, whose epsilon doesn't depend on the config. */
   private static NormDescription inner(String name, int size) {
     return new NormDescription(Kind.RMS, name, size, 1e-6f, true, 0);
   }
@@ -419,7 +420,7 @@ final class MixtureFamilies {
    * Describes the MLP of a block of DeepSeek V2 or V3 or GLM 4.5: dense in the first blocks, then a
    * mixture with shared experts as one.
    *
-   * @param corrected whether a correction is added to what they are chosen by
+   * @param corrected whether a correction is added to the scores by which experts are chosen
    */
   private static IntFunction<MlpDescription> deepseek(
       LlamaStyle style, RoutingRule rule, boolean corrected) {
@@ -478,9 +479,9 @@ final class MixtureFamilies {
   }
 
   /**
-   * Reads the groups that experts are chosen from.
+   * Reads the groups from which experts are chosen.
    *
-   * @param best how many of a group's experts it is ranked by
+   * @param best how many of a group's highest scores are added to its value
    */
   private static Groups groups(ModelConfig config, int best) {
     int experts = config.positive("n_routed_experts");
@@ -499,7 +500,11 @@ final class MixtureFamilies {
     return count == 1 ? Groups.ONE : new Groups(count, chosen, best);
   }
 
-  /** Describes experts for all tokens, as one that is as wide as all, or returns null for none. */
+  /**
+   * Describes the experts for all tokens as one expert that is as wide as all of them together.
+   *
+   * @return null if there are none
+   */
   private static SharedExpert shared(LlamaStyle style, String name, int wide, int count) {
     if (count == 0) {
       return null;
@@ -508,6 +513,17 @@ final class MixtureFamilies {
     return new SharedExpert(null, style.gated(name, wide * count));
   }
 
+  /**
+   * Describes a mixture of experts.
+   *
+   * @param router the module that scores experts, a row for each
+   * @param rule how experts are chosen and weighed
+   * @param correction the full name of the correction's tensor, or null
+   * @param expert describes an expert by its number
+   * @param shared the expert for all tokens, or null
+   * @throws io.github.wandacuda.error.InputException if a token is sent to more experts than there
+   *     are
+   */
   static MlpDescription mixture(
       ModelConfig config,
       LinearDescription router,

@@ -20,7 +20,7 @@ final class RotaryFrequencies {
   /** The base of most families if the config has none. */
   static final double DEFAULT_THETA = 10_000;
 
-  /** What most families' configs have: a base, and no share of a head. */
+  /** The defaults of most families: a base, and all of a head rotated. */
   static final Defaults DEFAULTS = Defaults.of(DEFAULT_THETA);
 
   /** The types of layers in configs. */
@@ -28,10 +28,13 @@ final class RotaryFrequencies {
 
   static final String SLIDING = "sliding_attention";
 
-  /** Far beyond any model's; without the bound a config could demand any amount of memory. */
+  /**
+   * The most features of a head, far more than any model has. Without the bound a config could
+   * demand any amount of memory.
+   */
   private static final int MOST_FEATURES = 1 << 16;
 
-  /** The positions of a model whose config has none. */
+  /** The number of positions of a model whose config doesn't say. */
   static final int DEFAULT_POSITIONS = 2048;
 
   private static final String PARAMETERS = "rope_parameters";
@@ -45,7 +48,10 @@ final class RotaryFrequencies {
   private static final String DYNAMIC = "dynamic";
   private static final String LONGROPE = "longrope";
 
-  /** {@code su} is what longrope was called first; mrope turns the tokens of a text as default. */
+  /**
+   * The known kinds. {@code su} is the old name of longrope; mrope rotates a text's tokens as
+   * default does.
+   */
   private static final Set<String> KINDS =
       Set.of(DEFAULT, "mrope", LINEAR, "llama3", YARN, DYNAMIC, LONGROPE, "su");
 
@@ -72,19 +78,24 @@ final class RotaryFrequencies {
   }
 
   /**
-   * What a family's rotary embedding is like.
+   * A family's rotary embedding, as far as configs don't say otherwise.
    *
-   * @param partKeys keys of the rotated share of a head; the first one that is present counts; none
-   *     where the share is always the same
-   * @param thetaKeys keys of the base; the first one that is present counts
+   * @param partKeys keys of the rotated share of a head, of which the first one that is present
+   *     counts; empty if the share is fixed
+   * @param part the share without a key, from 0 to 1
+   * @param thetaKeys keys of the base, of which the first one that is present counts
+   * @param theta the base without a key
    */
   record Defaults(List<String> partKeys, double part, List<String> thetaKeys, double theta) {
-    /** Describes one of whole heads by its base. */
+    /** Returns defaults that rotate whole heads. */
     static Defaults of(double theta) {
       return new Defaults(List.of(), 1, List.of(THETA), theta);
     }
 
-    /** Describes one that turns a share of a head, by its key in newer configs. */
+    /**
+     * Returns defaults that rotate a share of a head, which newer configs have by {@code
+     * partial_rotary_factor}.
+     */
     static Defaults partial(double part, double theta) {
       return new Defaults(List.of(PARTIAL), part, List.of(THETA), theta);
     }
@@ -92,9 +103,9 @@ final class RotaryFrequencies {
 
   /**
    * Returns how many positions a model with a rotary embedding takes. A scaling multiplies the
-   * number that it was trained for, unless the config gives the product already.
+   * number with which the model was trained, unless the config's number is the product already.
    *
-   * @param positions the number in the config
+   * @param positions the config's number
    */
   static int positions(ModelConfig config, int positions) {
     RotaryFrequencies reader = new RotaryFrequencies(config, FULL);
@@ -105,13 +116,17 @@ final class RotaryFrequencies {
     return switch (reader.kind()) {
       case LINEAR -> node.has(ORIGINAL_POSITIONS) ? positions : reader.times(positions);
       case YARN -> Math.max(positions, reader.times(reader.number(ORIGINAL_POSITIONS, positions)));
-      // The base grows with the sequence, so that none is too long.
+      // The base grows with the sequence, so that no sequence is too long.
       case DYNAMIC -> ModelConfig.MOST;
       default -> positions;
     };
   }
 
-  /** Returns a number of the scaling's object, or 0 if there is none. */
+  /**
+   * Returns a number of the scaling's object, or 0 if there is none.
+   *
+   * @param inside the key within the object
+   */
   static double setting(ModelConfig config, String inside) {
     RotaryFrequencies reader = new RotaryFrequencies(config, FULL);
     return reader.scaling.isPresent() ? reader.orZero(inside) : 0;
@@ -125,6 +140,7 @@ final class RotaryFrequencies {
    * Reads the embedding of a model's layers.
    *
    * @param pairs where a head's pairs are, if all that follows its first one is rotated
+   * @param defaults of the family
    * @throws io.github.wandacuda.error.InputException for a kind of scaling that is not computed
    */
   static Rotary of(ModelConfig config, RotaryPairs pairs, Defaults defaults) {
@@ -135,7 +151,10 @@ final class RotaryFrequencies {
    * Reads the embedding of one type of layers.
    *
    * @param pairs as above
-   * @param scaled whether a scaling that isn't for a type of layers is for these
+   * @param defaults of the family
+   * @param layers the type of layers, as configs name it
+   * @param scaled whether a scaling that isn't for one type of layers applies to these
+   * @throws io.github.wandacuda.error.InputException for a kind of scaling that is not computed
    */
   static Rotary of(
       ModelConfig config, RotaryPairs pairs, Defaults defaults, String layers, boolean scaled) {
@@ -319,7 +338,7 @@ final class RotaryFrequencies {
     return scale * scale;
   }
 
-  /** Returns the pair that turns so many times within a length, as a fraction. */
+  /** Returns the number of the pair, as a fraction, that makes so many turns within a length. */
   private static double yarnPair(int features, double theta, double length, double turns) {
     return features * Math.log(length / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
   }

@@ -6,13 +6,15 @@ import java.util.List;
 import java.util.function.IntPredicate;
 
 /**
- * Which of a model's blocks have a window, and its size.
+ * A model's windows: their size, and which blocks have one.
  *
- * @param windowed the blocks of the kind with a window, if there is one
+ * @param size how many of the last keys a token sees in such blocks; 0 for no window
+ * @param windowed the blocks that have the window
  */
 record Windows(int size, IntPredicate windowed) {
   /**
-   * The window of configs without one, as Mistral's first ones are, Gemma 2's, Qwen's and others.
+   * The window if a config has none, as in first configs of Mistral and in those of Gemma 2, Qwen
+   * and others.
    */
   static final int USUAL = 4096;
 
@@ -24,18 +26,21 @@ record Windows(int size, IntPredicate windowed) {
   }
 
   /**
-   * Reads {@code sliding_window}, and {@code layer_types}, if there are any, which say which blocks
-   * have the window.
+   * Reads {@code sliding_window}, and which blocks have the window from {@code layer_types}, if the
+   * config has it.
    *
    * @param otherwise the window if the key is absent, 0 for none; the value null means none
    * @param windowed the blocks that have the window if the config doesn't say
+   * @throws io.github.wandacuda.error.InputException if the size isn't a whole number from 1 on
    */
   static Windows of(ModelConfig config, int otherwise, IntPredicate windowed) {
     int size = config.has("sliding_window") ? config.positive("sliding_window", 0) : otherwise;
     return new Windows(config, size, windowed);
   }
 
-  /** Does what {@link #of} does for a window that counts only with {@code use_sliding_window}. */
+  /**
+   * Reads windows as {@link #of} does if {@code use_sliding_window} is true; else there is none.
+   */
   static Windows ifUsed(ModelConfig config, int otherwise, IntPredicate windowed) {
     return config.flag("use_sliding_window", false)
         ? of(config, otherwise, windowed)
@@ -49,7 +54,11 @@ record Windows(int size, IntPredicate windowed) {
     return ifUsed(config, USUAL, block -> block >= full);
   }
 
-  /** Does what {@link #of} does where all but every n-th block has the window, by its pattern. */
+  /**
+   * Reads windows as {@link #of} does, where by default all but every n-th block has the window.
+   *
+   * @param every n if the config doesn't say by {@link #PATTERN}
+   */
   static Windows pattern(ModelConfig config, int every) {
     int step = config.positive(PATTERN, every);
     return of(config, USUAL, block -> (block + 1) % step != 0);
@@ -60,7 +69,13 @@ record Windows(int size, IntPredicate windowed) {
     return windowed.test(block) ? size : 0;
   }
 
-  /** Returns which blocks are of one of two types by {@code layer_types}, or else without it. */
+  /**
+   * Returns which blocks are of a type by {@code layer_types}.
+   *
+   * @param type the type's word
+   * @param other the word for all other blocks
+   * @param untyped which blocks are of the type if the config has no such list
+   */
   static IntPredicate typed(ModelConfig config, String type, String other, IntPredicate untyped) {
     List<JsonNode> types = config.list(TYPES);
     return block -> {

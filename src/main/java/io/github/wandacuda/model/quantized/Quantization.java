@@ -17,13 +17,16 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * What a model's files say of how its weights are quantized: {@code quantization_config} of its
- * config, or ModelOpt's {@code hf_quant_config.json}.
+ * What a model's files say about the format of its quantized weights: {@code quantization_config}
+ * of its config, or ModelOpt's {@code hf_quant_config.json}.
  *
- * @param method {@code quant_method}, in lower case
+ * @param file which of the two says it
+ * @param key where in the file
+ * @param settings the object there
+ * @param method {@code quant_method}, in lower case; empty if there is none
  */
 public record Quantization(Path file, String key, JsonNode settings, String method) {
-  /** The older second one is that of compressed-tensors. */
+  /** The second one is the older key of compressed-tensors. */
   private static final List<String> KEYS = List.of("quantization_config", "compression_config");
 
   private static final String MODELOPT = "modelopt";
@@ -45,10 +48,12 @@ public record Quantization(Path file, String key, JsonNode settings, String meth
       List.of("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules");
 
   /**
-   * Returns what is said, or nothing if nothing is.
+   * Reads the settings.
    *
-   * @param config the model's config
-   * @param objects of it that may say it, the model's own and its decoder's
+   * @param config the model's config file, beside which ModelOpt's file may lie
+   * @param objects of the config that may have them: the model's own and its decoder's
+   * @return nothing if the model has none, so that its weights aren't quantized
+   * @throws InputException if a key's value isn't an object
    */
   public static Optional<Quantization> of(Path config, List<JsonNode> objects) {
     for (JsonNode each : objects) {
@@ -73,10 +78,12 @@ public record Quantization(Path file, String key, JsonNode settings, String meth
     }
   }
 
+  /** Returns whether weights of this method can be read. */
   public boolean isRead() {
     return READ.contains(method);
   }
 
+  /** Returns the failure of a method that can't be read, for the caller to throw. */
   public InputException unread() {
     return ErrorDetails.part(file, key + ".quant_method")
         .hint("inspecting and removing whole experts work")
@@ -85,12 +92,26 @@ public record Quantization(Path file, String key, JsonNode settings, String meth
             Printable.of(settings.path("quant_method").asText(settings.toString())));
   }
 
+  /**
+   * Returns the failure of a setting, for the caller to throw.
+   *
+   * @param setting its path below {@link #key}
+   * @param expected what it should be
+   * @param found its value; a missing node for none
+   */
   public InputException wrong(String setting, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : Printable.of(found.toString());
     return ErrorDetails.part(file, key + "." + setting).wrong(expected, text);
   }
 
-  /** Returns a whole number from 1 on, or {@code otherwise} if there is none. */
+  /**
+   * Reads a whole number from 1 on.
+   *
+   * @param object of the settings
+   * @param setting its key
+   * @param otherwise the number if the key is absent
+   * @throws InputException for any other value
+   */
   int positive(JsonNode object, String setting, int otherwise) {
     JsonNode value = object.path(setting);
     if (value.isMissingNode() || value.isNull()) {
@@ -102,7 +123,12 @@ public record Quantization(Path file, String key, JsonNode settings, String meth
     return value.intValue();
   }
 
-  /** Returns rows and columns of a block, or nothing if there is no such setting. */
+  /**
+   * Reads the size of blocks that share a scale.
+   *
+   * @return rows and columns; nothing if there is no such setting
+   * @throws InputException for any other value than two whole numbers from 1 on
+   */
   Optional<int[]> block(JsonNode object, String setting) {
     JsonNode value = object.path(setting);
     if (value.isMissingNode() || value.isNull()) {
@@ -115,7 +141,12 @@ public record Quantization(Path file, String key, JsonNode settings, String meth
     return Optional.of(block);
   }
 
-  /** Returns whether a list of modules that aren't quantized names a module. */
+  /**
+   * Returns whether a list of modules that aren't quantized names a module.
+   *
+   * @param module its full name
+   * @param search finds names by the lists' patterns
+   */
   boolean isLeftOut(String module, NamePatterns.Search search) {
     for (String list : LISTS) {
       for (JsonNode entry : settings.path(list)) {
@@ -128,8 +159,8 @@ public record Quantization(Path file, String key, JsonNode settings, String meth
   }
 
   /**
-   * Compares whole parts of a path: by its beginning alone, {@code mlp.gate} would name {@code
-   * mlp.gate_proj} too.
+   * Returns whether an entry of a list names a module. Whole parts of a path are compared: by its
+   * beginning alone, {@code mlp.gate} would name {@code mlp.gate_proj}, too.
    */
   private boolean names(String list, String entry, String module, NamePatterns.Search search) {
     if (entry.startsWith("re:")) {
@@ -152,8 +183,12 @@ public record Quantization(Path file, String key, JsonNode settings, String meth
   }
 
   /**
-   * Returns the group of settings of compressed-tensors that is a module's: the first that names
-   * it, else the one of all linear modules.
+   * Finds the group of compressed-tensors' settings for a module: the first group that names it,
+   * else the one for all linear modules.
+   *
+   * @param module its full name
+   * @param search finds names by the groups' patterns
+   * @return nothing if no group is for the module
    */
   Optional<JsonNode> group(String module, NamePatterns.Search search) {
     List<JsonNode> groups = new ArrayList<>();

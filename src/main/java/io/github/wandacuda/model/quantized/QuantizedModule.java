@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 
 /** A linear module whose weight is stored as codes and scales, in tensors of a format. */
 public final class QuantizedModule {
-  /** Where nibble k of a word of AWQ belongs among eight rows. */
+  /** Nibble k of a word of AWQ is the code of row AWQ_ROWS[k] among eight. */
   private static final int[] AWQ_ROWS = {0, 2, 4, 6, 1, 3, 5, 7};
 
   private final String format;
@@ -28,30 +28,39 @@ public final class QuantizedModule {
   private final Coding coding;
   private final Supplier<Scales> reading;
 
-  /** Of all that would read it; null if it can be read. */
+  /** The failure of everything that would read the weight; null if it can be read. */
   private InputException failure;
 
-  /** Scales that were read already, which may be read again. */
+  /** Scales that were read before; they are read again if the memory is needed. */
   private SoftReference<Scales> scales = new SoftReference<>(null);
 
-  /** How codes lie in their tensor. */
+  /** How codes are laid out in their tensor. */
   enum Layout {
-    /** Row by row, each in whole bytes. */
+    /** Row by row, each row in whole bytes. */
     ROWS,
-    /** A byte each, column by column. */
+    /** Column by column, a byte for each code. */
     COLUMNS,
-    /** Words of 32 bits, each of them with codes of consecutive columns of one row: GPTQ. */
+    /** In words of 32 bits with codes of consecutive columns of one row: GPTQ. */
     WORDS_OF_COLUMNS,
-    /** Words of 32 bits, each of them with codes of eight rows of one column: AWQ. */
+    /** In words of 32 bits with codes of eight rows of one column: AWQ. */
     WORDS_OF_ROWS
   }
 
-  /** What codes are there, and what number each stands for. */
+  /**
+   * How a weight's codes are stored and read.
+   *
+   * @param layout how they are laid out
+   * @param rows of the weight
+   * @param columns of the weight
+   * @param number what a code stands for
+   * @param bits of a code
+   */
   record Coding(Layout layout, int rows, int columns, NumberFormat number, int bits) {
     /**
-     * Returns codes.
+     * Returns codes as rows; copied if their layout is one of words.
      *
-     * @param rowBytes a row's, where rows are dense
+     * @param bytes of their tensor
+     * @param rowBytes bytes of a row, if rows are dense
      */
     public Codes codes(MemorySegment bytes, long rowBytes) {
       return switch (layout) {
@@ -63,14 +72,14 @@ public final class QuantizedModule {
       };
     }
 
-    /** Brings the codes of GPTQ into rows: word w of a row lies at {@code w * rows + row}. */
+    /** Copies the codes of GPTQ into rows: word w of a row lies at {@code w * rows + row}. */
     private Codes ofColumns(MemorySegment bytes, long rowBytes) {
       int words = Math.toIntExact(rowBytes / Integer.BYTES);
       MemorySegment turned = turned(bytes, words, rows, Integer.BYTES);
       return Codes.of(turned, number, bits, rows, columns, (long) words * Integer.BYTES);
     }
 
-    /** Brings the codes of AWQ into rows. */
+    /** Copies the codes of AWQ into rows. */
     private Codes ofRows(MemorySegment bytes) {
       long rowBytes = Math.ceilDiv(columns, 2);
       MemorySegment turned =
@@ -89,9 +98,12 @@ public final class QuantizedModule {
   /**
    * Describes a module.
    *
-   * @param format its name, for people
+   * @param format the format's name, for people
    * @param codes the tensor that pruning changes
-   * @param reading reads and checks the scales
+   * @param others the other tensors of the weight: scales, zero points, groups
+   * @param coding how codes are stored and read
+   * @param reading reads and checks the scales; called at the first use, and again if they were
+   *     dropped
    */
   QuantizedModule(
       String format,
@@ -107,9 +119,9 @@ public final class QuantizedModule {
   }
 
   /**
-   * Describes a weight whose format isn't read, which all other work may copy.
+   * Describes a weight whose format can't be read. It can still be copied.
    *
-   * @param failure of all that would read it
+   * @param failure thrown by everything that would read the weight
    */
   static QuantizedModule unread(Checkpoint.Entry codes, InputException failure) {
     TensorInfo info = codes.info();
@@ -121,10 +133,16 @@ public final class QuantizedModule {
     return unread;
   }
 
+  /** Returns whether the weight can be read. */
   public boolean isRead() {
     return failure == null;
   }
 
+  /**
+   * Checks that the weight can be read.
+   *
+   * @throws InputException if it can't
+   */
   public void requireRead() {
     if (failure != null) {
       throw failure;
@@ -141,10 +159,20 @@ public final class QuantizedModule {
     return codes;
   }
 
+  /**
+   * Returns the number of output features.
+   *
+   * @throws InputException if the weight can't be read
+   */
   public int rows() {
     return coding.rows;
   }
 
+  /**
+   * Returns the number of input features.
+   *
+   * @throws InputException if the weight can't be read
+   */
   public int columns() {
     return coding.columns;
   }
@@ -154,27 +182,34 @@ public final class QuantizedModule {
     return tensors().mapToLong(TensorInfo::bytes).sum();
   }
 
-  /** Returns the bits that an element takes in the file, with its share of the scales. */
+  /**
+   * Returns the bits that an element takes in the file, its share of scales and other tensors
+   * included.
+   */
   public double bitsPerWeight() {
     return (double) bytes() * Byte.SIZE / coding.rows / coding.columns;
   }
 
-  /** Returns the tensors that hold the weight: its codes, scales and whatever tells of them. */
+  /** Returns all tensors of the weight: codes, scales, and others that belong to them. */
   public Stream<TensorInfo> tensors() {
     return Stream.concat(Stream.of(codes), others.stream()).map(Checkpoint.Entry::info);
   }
 
-  /** Returns whether each row's codes lie in bytes of its own, one row after the other. */
+  /** Returns whether each row's codes lie in bytes of their own, one row after the other. */
   public boolean hasDenseRows() {
     return coding.layout == Layout.ROWS;
   }
 
-  /** Returns whether each byte of the tensor has two codes of a row. */
+  /** Returns whether each byte of the tensor holds two codes of a row. */
   public boolean hasNibbles() {
     return hasDenseRows() && coding.bits == Byte.SIZE / 2;
   }
 
-  /** Returns the code of +0, if it is the same for all codes. */
+  /**
+   * Returns the code of +0, if it is the same in all places.
+   *
+   * @return nothing if zero points differ
+   */
   public Optional<Integer> zeroNibble() {
     if (coding.number != NumberFormat.UNSIGNED) {
       return Optional.of(0);
@@ -184,12 +219,12 @@ public final class QuantizedModule {
     return symmetric ? Optional.of(1 << coding.bits - 1) : Optional.empty();
   }
 
-  /** Returns whether single weights can be made 0 in their tensor. */
+  /** Returns whether single weights can be set to 0 in their tensor. */
   public boolean prunable() {
     return isRead() && (hasDenseRows() || coding.layout == Layout.COLUMNS);
   }
 
-  /** Returns the bytes of a row's codes, where rows are dense. */
+  /** Returns the bytes of a row's codes, if rows are dense. */
   public long rowBytes() {
     return codes.info().bytes() / coding.rows;
   }
@@ -197,31 +232,34 @@ public final class QuantizedModule {
   /**
    * Returns a view of the whole weight.
    *
-   * @param bytes those of the codes' tensor
-   * @throws InputException if a scale is missing, of another type or shape, or no number from 0 on
+   * @param bytes of the codes' tensor; read whenever the view is
+   * @throws InputException if the weight can't be read, or a scale is missing, of another type or
+   *     shape, or not a number from 0 on
    */
   public QuantizedMatrix matrix(MemorySegment bytes) {
     return new QuantizedMatrix(coding.codes(bytes, rowBytes()), scales());
   }
 
   /**
-   * Returns a view of some rows, where rows are dense.
+   * Returns a view of some rows, if rows are dense.
    *
-   * @param bytes those of the rows' codes alone
+   * @param bytes of these rows' codes alone
+   * @param first the first row's number
+   * @throws InputException as {@link #matrix}
    */
   public QuantizedMatrix rows(MemorySegment bytes, int first, int count) {
     Codes some = Codes.of(bytes, coding.number, coding.bits, count, coding.columns, rowBytes());
     return new QuantizedMatrix(some, scales().from(first));
   }
 
-  /** Returns the number nearest to another one that the module can hold at a place. */
+  /** Returns the number that the module can hold at a place and that is nearest to another one. */
   public float rounded(int row, int column, float value) {
     NumberFormat number = coding.number;
     Scales all = scales();
     return all.value(number, all.nearest(number, row, column, value), row, column);
   }
 
-  /** Returns whether weights that are fitted can be rounded to its codes. */
+  /** Returns whether new weights can be rounded to its codes, as fitting does. */
   public boolean canRequantize() {
     NumberFormat number = coding.number;
     return prunable() && (number == NumberFormat.E4M3 || number == NumberFormat.E2M1);
@@ -237,10 +275,11 @@ public final class QuantizedModule {
   }
 
   /**
-   * Turns a matrix round.
+   * Transposes a matrix.
    *
    * @param from its elements, [rows, columns]
-   * @return [columns, rows]
+   * @param bytes of an element
+   * @return [columns, rows], in new memory
    */
   static MemorySegment turned(MemorySegment from, int rows, int columns, int bytes) {
     long all = (long) rows * columns * bytes;
@@ -256,7 +295,7 @@ public final class QuantizedModule {
     return turned;
   }
 
-  /** Returns which nibble of its row in the file an output feature of AWQ is. */
+  /** Returns the place of an output feature of AWQ among the nibbles of its row in the file. */
   static int awqPlace(int row) {
     int place = 0;
     while (AWQ_ROWS[place] != row % AWQ_ROWS.length) {
@@ -265,6 +304,11 @@ public final class QuantizedModule {
     return row - row % AWQ_ROWS.length + place;
   }
 
+  /**
+   * Returns the failure of a weight that isn't {@link #prunable}, for the caller to throw.
+   *
+   * @throws InputException another failure, if the weight can't be read at all
+   */
   public InputException unprunable() {
     requireRead();
     return ErrorDetails.tensor(codes.shard().path(), codes.info().name())

@@ -27,34 +27,39 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /**
- * Finds the tensors of quantized weights. What is stored decides whether a module is quantized, and
- * the config how its codes are read; where the two contradict each other, the model is refused.
+ * Finds the tensors of quantized weights. The stored tensors decide whether a module is quantized,
+ * and the config how its codes are read; if the two contradict each other, the model is refused.
  *
  * <p>The formats: FP8 with a scale for the matrix, each row or each block, as DeepSeek, ModelOpt,
  * fbgemm and compressed-tensors store it; MXFP4 as gpt-oss and compressed-tensors do, and NVFP4;
- * whole numbers of 8 bits or packed, of compressed-tensors; GPTQ and AWQ.
+ * integers of 8 bits or packed, of compressed-tensors; GPTQ and AWQ.
+ *
+ * @param config what the model says about its format; nothing if it says nothing
+ * @param checkpoint has the tensors
+ * @param search finds names by the config's patterns
  */
 public record QuantizedTensors(
     Optional<Quantization> config, Checkpoint checkpoint, NamePatterns.Search search) {
-  /** Columns of a scale, as the OCP specification of microscaling formats has them. */
+  /** The columns that share a scale in the OCP's microscaling formats. */
   private static final int MX_GROUP = 32;
 
   private static final int NV_GROUP = 16;
 
-  /** Elements of the longest array of Java. */
+  /** The length of the longest array that every JVM can make. */
   private static final int MOST = Integer.MAX_VALUE - 8;
 
-  /** Of ModelOpt's FP8_PB_WO. */
+  /** The blocks of ModelOpt's FP8_PB_WO. */
   private static final int[] MODELOPT_BLOCK = {128, 128};
 
   private static final List<String> CODES =
       List.of(".weight", ".weight_packed", ".qweight", ".weight_blocks");
 
   /**
-   * Returns how a module's weight is quantized, or nothing if it isn't.
+   * Returns how a module's weight is quantized.
    *
-   * @param name the module's
-   * @param transposed whether a matrix of its codes would be [in, out]
+   * @param name the module's full name
+   * @param transposed whether the module stores its matrix as [in, out]
+   * @return nothing if the weight isn't quantized
    * @throws InputException if tensors are missing, or don't fit each other or the config
    */
   public Optional<QuantizedModule> find(String name, boolean transposed) {
@@ -96,7 +101,10 @@ public record QuantizedTensors(
     return Optional.of(new Module(settings, name, codes, transposed).find());
   }
 
-  /** Checks that a weight of numbers has no scale: is it multiplied already, or not? */
+  /**
+   * Checks that a weight of numbers has no scale: it wouldn't be clear whether the numbers are
+   * multiplied by it already.
+   */
   private void requirePlain(String name, Checkpoint.Entry weight) {
     for (String suffix : List.of(".weight_scale", ".weight_scale_inv", ".scale")) {
       if (checkpoint.find(name + suffix).isPresent()) {
@@ -110,7 +118,11 @@ public record QuantizedTensors(
     return ErrorDetails.tensor(entry.shard().path(), entry.info().name());
   }
 
-  /** What number a tensor's type stands for, where it holds scales. */
+  /**
+   * Returns the format of scales by their tensor's type.
+   *
+   * @return nothing if a tensor of the type can't hold scales
+   */
   private static Optional<NumberFormat> number(String dtype) {
     return switch (dtype) {
       case "F32", "F16", "BF16" -> Optional.of(NumberFormat.valueOf(dtype));
@@ -128,10 +140,10 @@ public record QuantizedTensors(
   }
 
   /**
-   * Returns a size that follows from a tensor's shape, and that Java's arrays and matrices can
-   * have.
+   * Checks a size that follows from a tensor's shape, for Java's arrays and matrices.
    *
    * @param what it counts, such as {@code columns}
+   * @throws InputException if it is too large
    */
   private static int fitting(Checkpoint.Entry entry, String what, long size) {
     if (size > MOST) {
@@ -143,7 +155,7 @@ public record QuantizedTensors(
     return (int) size;
   }
 
-  /** Returns the whole numbers of a tensor, of I32 or I64, from -1 to the largest int. */
+  /** Returns the integers of a tensor of I32 or I64, which are from -1 to the largest int. */
   private static int[] integers(Checkpoint.Entry entry) {
     boolean wide = entry.info().dtype().equals("I64");
     MemorySegment bytes = read(entry);
@@ -253,7 +265,7 @@ public record QuantizedTensors(
           "weight_scale", blocks ? settings.block(weights, "block_structure") : Optional.empty());
     }
 
-    /** FP8: a scale for the matrix, each row or each block. */
+    /** Describes FP8, with a scale for the matrix, each row or each block. */
     private QuantizedModule fp8(String suffix, Optional<int[]> block) {
       if (!info.dtype().equals("F8_E4M3") && !info.dtype().equals("F8_E5M2")) {
         throw place(codes).wrong("F8_E4M3 or F8_E5M2", Printable.of(info.dtype()));
@@ -293,7 +305,7 @@ public record QuantizedTensors(
       return new QuantizedModule(what, codes, others, coding, () -> scaling.of(scale));
     }
 
-    /** Two codes of E2M1 a byte, the lower half first. */
+    /** Describes codes of E2M1, two in a byte, the first one in the lower half. */
     private QuantizedModule fp4(
         String what, int group, String suffix, String factorSuffix, boolean divides) {
       requireType(codes, "U8", "I8");
@@ -329,7 +341,7 @@ public record QuantizedTensors(
       return factor;
     }
 
-    /** An expert of gpt-oss, whose stack is [experts, rows, groups, 16]. */
+    /** Describes an expert of gpt-oss, whose stack is [experts, rows, groups, 16]. */
     private QuantizedModule blocks() {
       String stack = name.substring(0, name.lastIndexOf('.'));
       Checkpoint.Entry all = checkpoint.find(stack + "_blocks").orElseThrow();
@@ -345,7 +357,10 @@ public record QuantizedTensors(
       return fp4("MXFP4", MX_GROUP, "weight_scales", null, false);
     }
 
-    /** A byte each, with a scale for the matrix, each row or each group of a row's columns. */
+    /**
+     * Describes integers of a byte, with a scale for the matrix, each row or each group of a row's
+     * columns.
+     */
     private QuantizedModule int8() {
       requireType(codes, "I8");
       int rows = info.rows();
@@ -380,7 +395,10 @@ public record QuantizedTensors(
       return new QuantizedModule("INT8", codes, others, coding, reading);
     }
 
-    /** A stream of bits a row; zero points are streams of each group. */
+    /**
+     * Describes integers in a stream of bits for each row; zero points are in a stream for each
+     * group.
+     */
     private QuantizedModule packed(JsonNode weights, int group) {
       int bits = settings.positive(weights, "num_bits", 4);
       if (bits > Byte.SIZE) {
@@ -428,7 +446,7 @@ public record QuantizedTensors(
       return new QuantizedModule(what, codes, others, coding, reading);
     }
 
-    /** Takes the groups of columns, unless they are all -1, for none. */
+    /** Adds the groups of columns to scales, unless they are all -1, which means none. */
     private Scales ordered(Scales scales, Checkpoint.Entry order, int groups) {
       int[] groupOf = integers(order);
       if (IntStream.of(groupOf).anyMatch(group -> group < 0)) {
@@ -449,7 +467,7 @@ public record QuantizedTensors(
       return groupOf;
     }
 
-    /** Words of consecutive columns, [words, rows], scales [groups, rows]. */
+    /** Describes GPTQ: words of consecutive columns, [words, rows], and scales [groups, rows]. */
     private QuantizedModule gptq() {
       int bits = settings.positive(settings.settings(), "bits", 4);
       if (bits > Byte.SIZE) {
@@ -490,7 +508,10 @@ public record QuantizedTensors(
       return new QuantizedModule("GPTQ of %d bits".formatted(bits), codes, others, coding, reading);
     }
 
-    /** Words of eight rows in their own order, [columns, words], scales [groups, rows]. */
+    /**
+     * Describes AWQ: words of eight rows in an order of their own, [columns, words], and scales
+     * [groups, rows].
+     */
     private QuantizedModule awq() {
       JsonNode all = settings.settings();
       int bits = settings.positive(all, all.has("bits") ? "bits" : "w_bit", 4);
@@ -499,7 +520,7 @@ public record QuantizedTensors(
         throw settings.wrong("version", "AWQ of 4 bits, gemm", all.path("version"));
       }
       requireType(codes, "I32");
-      // Its codes are brought into another array.
+      // Its codes are copied into another array.
       int unused = fitting(codes, "bytes", info.bytes());
       int rows = fitting(codes, "output features", 8L * info.columns());
       int columns = info.rows();
@@ -522,7 +543,11 @@ public record QuantizedTensors(
       return new QuantizedModule("AWQ of 4 bits", codes, others, coding, reading);
     }
 
-    /** Checks scales that are stored as [groups, rows], and returns the groups. */
+    /**
+     * Checks scales that are stored as [groups, rows].
+     *
+     * @return the number of groups
+     */
     private int requireTurned(Checkpoint.Entry scale, int rows) {
       requireNumbers(scale, List.of(NumberFormat.F16, NumberFormat.BF16, NumberFormat.F32));
       List<Long> shape = scale.info().shape();
@@ -576,7 +601,7 @@ public record QuantizedTensors(
       return checkpoint.find(name + "." + suffix);
     }
 
-    /** Returns a tensor that belongs to the weight, if it is there. */
+    /** Finds a tensor that belongs to the weight, and counts it among the weight's. */
     private Optional<Checkpoint.Entry> companion(String suffix) {
       Optional<Checkpoint.Entry> found = other(suffix);
       found.ifPresent(others::add);
@@ -620,7 +645,7 @@ public record QuantizedTensors(
     }
   }
 
-  /** How scales are laid over a matrix. */
+  /** How scales are assigned to a matrix's elements: each to a block of rows and columns. */
   private record Scaling(int blockRows, int blockColumns, int groups) {
     Scales of(Checkpoint.Entry entry) {
       NumberFormat format = number(entry.info().dtype()).orElseThrow();

@@ -39,19 +39,22 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The blocks of a decoder, and the model without some of them. The others get numbers without gaps,
- * and the config says of each by its new number what it said by the old one; bytes are only moved,
- * so weights may be of any format.
+ * The blocks of a decoder, and the model without some of them. The remaining blocks are renumbered
+ * without gaps, and the config says of each new number what it said of the old one. Tensors are
+ * moved as bytes, so weights may be of any format.
  *
- * <p>Some loaders know from a block's number alone whether it has a window, is rotated or has
- * experts, whatever the config lists. Where they are right about a model, they have to stay so:
- * then only whole periods of its kinds can go.
+ * <p>Some loaders tell by a block's number alone whether it has a window, is rotated or has
+ * experts, whatever the config lists. If they are right about the model, they have to be right
+ * about the smaller one; then only whole periods of its kinds of blocks can be removed.
  */
 public final class BlockRemoval implements Removal {
   private static final Set<String> COUNTS =
       Set.of("num_hidden_layers", "n_layer", "n_layers", "num_layers");
 
-  /** How many of the first blocks are of a kind, or not yet; and the last one that is. */
+  /**
+   * Keys that say where one kind of blocks ends and another begins: by a number of blocks, or by
+   * the last one.
+   */
   private static final Set<String> FIRST =
       Set.of("first_k_dense_replace", "max_window_layers", "moe_layer_start_index");
 
@@ -77,16 +80,16 @@ public final class BlockRemoval implements Removal {
   private final ErrorDetails place;
   private final DecoderFamily family;
 
-  /** What the names of a block's tensors begin with before its number, after the prefix. */
+  /** The beginning of a block's tensors' names between the prefix and the number. */
   private final String stem;
 
-  /** The same with the prefix, and the number. */
+  /** Matches a tensor's name as far as the block's number. */
   private final Pattern start;
 
-  /** What each block computes. */
+  /** A text for each block that says what it computes. */
   private final List<String> kinds;
 
-  /** Lists of the config without which kinds would be the same: blocks' numbers tell them too. */
+  /** Lists of the config that say nothing beyond what blocks' numbers say. */
   private final List<String> counted;
 
   /** See {@link #period()}; -1 until it is asked for. */
@@ -132,7 +135,10 @@ public final class BlockRemoval implements Removal {
         .toList();
   }
 
-  /** Adds a part of a block's description; of functions and tables, what they give first. */
+  /**
+   * Appends the description of a block's part. Functions and tables are described by their first
+   * results.
+   */
   private static void describe(Object part, String own, StringBuilder kind) {
     switch (part) {
       case null -> kind.append("none");
@@ -168,7 +174,11 @@ public final class BlockRemoval implements Removal {
     }
   }
 
-  /** Returns whether blocks compute the same by their new numbers. */
+  /**
+   * Returns whether blocks would compute the same with their new numbers.
+   *
+   * @param kept the old numbers of those that stay
+   */
   private boolean fits(List<Integer> kept) {
     ObjectNode root = model.config().root().deepCopy();
     config(kept)
@@ -192,21 +202,22 @@ public final class BlockRemoval implements Removal {
     return kinds.size();
   }
 
-  /** Returns how many blocks a share is: whole periods. */
+  /** Returns how many blocks a share is, rounded down to whole periods. */
   @Override
   public int share(double ratio, int multiple) {
     return (int) (size() * ratio) / Math.max(1, period()) * period();
   }
 
   /**
-   * Returns how many blocks side by side can go, wherever they begin: 1 where the config says a
-   * block's kind or all are of one, a period of them where its number tells it.
+   * Returns how many consecutive blocks can be removed, wherever they begin: 1 if all blocks are of
+   * one kind or the config lists their kinds, else a period of the kinds.
    *
-   * @return 0 if none can go
+   * @return 0 if none can be removed
    */
   public int period() {
     if (period < 0) {
-      // Numbers that are all less by a period tell it; kinds may hang on the last number too.
+      // Tried with the first blocks removed, since all other numbers change then, and with the last
+      // ones removed, since kinds may depend on the number of blocks.
       period =
           IntStream.range(1, size())
               .filter(
@@ -230,7 +241,11 @@ public final class BlockRemoval implements Removal {
     }
   }
 
-  /** Checks that so many can go between the first block and the last one. */
+  /**
+   * Checks that so many blocks can be removed between the first and the last one.
+   *
+   * @throws InputException if there are fewer
+   */
   public void requireInnerRemovable(int count) {
     if (count > size() - 2) {
       throw place.wrong(
@@ -263,7 +278,11 @@ public final class BlockRemoval implements Removal {
     return new StructurePlan(model, tensors, config(kept));
   }
 
-  /** Returns what the config says otherwise without some blocks, by the keys' paths. */
+  /**
+   * Returns the values of the config that change, by the keys' paths.
+   *
+   * @param kept the old numbers of the blocks that stay
+   */
   private SortedMap<String, Object> config(List<Integer> kept) {
     SortedMap<String, Object> config = new TreeMap<>(FurtherBlocks.none(model.config()));
     JsonNode root = model.config().root();
@@ -288,7 +307,7 @@ public final class BlockRemoval implements Removal {
     return config;
   }
 
-  /** Returns the value of a key without some blocks. */
+  /** Returns the value that a key has without the removed blocks. */
   private Object now(String key, JsonNode value, List<Integer> kept) {
     if (COUNTS.contains(key) && value.asInt() == size()) {
       return kept.size();
@@ -319,7 +338,10 @@ public final class BlockRemoval implements Removal {
     return (int) kept.stream().filter(block -> block < end).count();
   }
 
-  /** Renames modules in lists of those that aren't quantized, and drops those that go. */
+  /**
+   * Renumbers the modules in lists of modules that aren't quantized, and drops those that are
+   * removed.
+   */
   private void rename(
       Quantization quantization, List<Integer> kept, SortedMap<String, Object> config) {
     String container = stem.substring(stem.lastIndexOf('.', stem.length() - 2) + 1);

@@ -29,20 +29,20 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
- * The experts of a model's mixtures, and the model without some of them. They are found by the
- * names of their tensors and nothing in these is interpreted, so it works for any family and any
- * format of weights: an expert's own tensors go or get another number; of a tensor that has a part
- * of each expert, such as the router's, the parts stay that are wanted.
+ * The experts of a model's mixtures, and the model without some of them. Experts are found by the
+ * names of their tensors, whose content isn't interpreted, so any family and any format of weights
+ * works. An expert's own tensors are removed or renumbered. Of a tensor that has a part for each
+ * expert, such as the router's, the parts of the remaining experts are kept.
  *
- * <p>All mixtures keep the same number, which the config says; blocks that predict several tokens
- * would be counted by it too, and go.
+ * <p>All mixtures keep the same number of experts, which the config says. Blocks that predict
+ * several tokens are removed, since the config would count their experts, too.
  */
 public final class ExpertRemoval implements Removal {
   private static final Pattern EXPERT = Pattern.compile("(.+)\\.experts\\.(\\d{1,6})\\.(.+)");
   private static final Pattern STACK =
       Pattern.compile("(.+)(?:\\.experts\\.\\D|(?<=\\.block_sparse_moe)\\.(?:in|out)put_linear).*");
 
-  /** What is behind a mixture's name in its router's tensors. */
+  /** Matches the end of a router's tensor's name, behind the mixture's name. */
   private static final Pattern ROUTER = Pattern.compile("(?:gate|router)\\..+");
 
   private static final String INNER = "(?:gate|router)(?:\\.(?:layer|wg|classifier))?\\.";
@@ -52,7 +52,7 @@ public final class ExpertRemoval implements Removal {
           INNER
               + "bias|(?:(?:gate|router|moe_statics)\\.)?(?:e_score_correction_bias|expert_bias)");
 
-  /** What names an expert by its number in a list of modules. */
+  /** Matches an expert's number in a list of modules. */
   private static final Pattern NUMBERED = Pattern.compile("experts\\\\*\\.\\(?[0-9]");
 
   private static final Set<String> FLOATS = Set.of("F64", "F32", "F16", "BF16");
@@ -102,12 +102,13 @@ public final class ExpertRemoval implements Removal {
   }
 
   /**
-   * A tensor's part in a mixture.
+   * A tensor, and its part in a mixture.
    *
+   * @param entry the tensor
    * @param mixture the name of the mixture, or null for none
-   * @param expert the expert whose own it is, or -1
-   * @param rest what is behind the expert or the mixture in its name
-   * @param dimension along which it has a part of each expert, or -1
+   * @param expert the expert to which the tensor belongs, or -1
+   * @param rest the end of its name, behind the expert's or the mixture's
+   * @param dimension along which it has a part for each expert, or -1
    */
   private record Part(
       Checkpoint.Entry entry, String mixture, int expert, String rest, int dimension) {
@@ -145,7 +146,7 @@ public final class ExpertRemoval implements Removal {
     }
     Matcher stack = STACK.matcher(tensor);
     if (stack.matches()) {
-      // One number for all experts is a scale of activations.
+      // A single number for all experts is a scale of activations.
       return new Part(entry, stack.group(1), -1, tensor, entry.info().elements() == 1 ? -1 : 0);
     }
     for (int dot = tensor.lastIndexOf('.'); dot > 0; dot = tensor.lastIndexOf('.', dot - 1)) {
@@ -153,7 +154,7 @@ public final class ExpertRemoval implements Removal {
       if (!mixtures.contains(tensor.substring(0, dot))) {
         continue;
       }
-      // ERNIE has corrections as a row.
+      // ERNIE stores corrections as a row.
       boolean row = shape.size() == 2 && shape.get(0) == 1;
       boolean weight = ROUTER_WEIGHT.matcher(rest).matches();
       Part part = new Part(entry, tensor.substring(0, dot), -1, rest, row && !weight ? 1 : 0);
@@ -225,7 +226,9 @@ public final class ExpertRemoval implements Removal {
     return mixture + ".experts." + expert + "." + ending;
   }
 
-  /** Refuses settings of single experts, which would be other ones' afterwards. */
+  /**
+   * Refuses quantization settings of single experts, which would apply to others after renumbering.
+   */
   private static void requireUnnumbered(Quantization quantization) {
     Matcher numbered = NUMBERED.matcher(JsonText.line(JsonTree.plain(quantization.settings())));
     if (numbered.find()) {
@@ -234,7 +237,7 @@ public final class ExpertRemoval implements Removal {
     }
   }
 
-  /** Returns the number of experts, as all keys say that are there. */
+  /** Returns the number of experts, in which all keys that the config has must agree. */
   private int count() {
     Set<Integer> said = new TreeSet<>();
     COUNTS.forEach(
@@ -264,19 +267,23 @@ public final class ExpertRemoval implements Removal {
     return experts;
   }
 
-  /** Returns how many experts a share is: as many of each group. */
+  /**
+   * Returns how many experts of a mixture a share is, rounded down to the same number of each
+   * group.
+   */
   @Override
   public int share(double ratio, int multiple) {
     return (int) (experts * ratio / groups) * groups;
   }
 
   /**
-   * Chooses the experts of each mixture with the lowest scores, of equal ones the first: as many of
+   * Chooses the experts of each mixture with the lowest scores, of equal ones the first; as many of
    * each group.
    *
-   * @param scores returns a score of each expert by the router's name
-   * @return the experts that go, by the mixture's block
-   * @throws InputException if so many can't go
+   * @param count how many of each mixture
+   * @param scores returns the scores of a mixture's experts by the full name of its router's module
+   * @return the numbers of the experts to remove, rising within a group, by the mixture's block
+   * @throws InputException if so many can't be removed
    */
   public SortedMap<Integer, List<Integer>> lowest(int count, Function<String, float[]> scores) {
     requireRemovable(count);
@@ -373,7 +380,7 @@ public final class ExpertRemoval implements Removal {
     return new StructurePlan(model, tensors, config);
   }
 
-  /** Adds what is left of a tensor; nothing if its expert goes. */
+  /** Adds what remains of a tensor; nothing if its expert is removed. */
   private static void add(Part part, List<Integer> kept, List<SlicedTensor> tensors) {
     if (part.expert() >= 0) {
       int number = kept.indexOf(part.expert());

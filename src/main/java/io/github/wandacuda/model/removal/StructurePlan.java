@@ -26,13 +26,15 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * What a smaller model is of a larger one: which parts of which tensors, under which names, and the
- * values that its config has.
+ * A smaller model as parts of a larger one: which parts of which tensors, under which names, and
+ * the values of its config that differ. Nothing is copied before the smaller model is read or
+ * written.
  *
- * @param tensors the tensors of the smaller one, in their order
- * @param config the values that differ or are added, by their keys; those within an object begin
- *     with its key and a dot. They are what JSON can say, in Java's types
- * @param fitted names of tensors that have other weights than the larger model's
+ * @param model the larger model
+ * @param tensors the tensors of the smaller model, in their order
+ * @param config the values that differ or are added, by their keys' paths with dots between them;
+ *     in Java's types for JSON
+ * @param fitted names of tensors whose weights aren't the larger model's
  */
 public record StructurePlan(
     ModelDirectory model,
@@ -50,6 +52,7 @@ public record StructurePlan(
     this(model, tensors, config, List.of());
   }
 
+  /** Plans a model with all of its parts. */
   public static StructurePlan whole(ModelDirectory model) {
     return new StructurePlan(
         model,
@@ -62,7 +65,10 @@ public record StructurePlan(
   }
 
   /**
-   * Returns the plan that does what this one does and then another one, of what this one leaves.
+   * Combines this plan with a further one.
+   *
+   * @param next a plan for the model that this one leaves
+   * @return the plan that does both, for the larger model
    */
   public StructurePlan then(StructurePlan next) {
     SortedMap<String, Object> all = new TreeMap<>(config);
@@ -71,9 +77,10 @@ public record StructurePlan(
   }
 
   /**
-   * Returns the plan with other weights in the place of some slices.
+   * Replaces the weights of some tensors.
    *
-   * @param files have them, by the smaller model's names, in the slices' shapes and types
+   * @param files have the new weights under the smaller model's names, in the same shapes and
+   *     types; they have to stay open
    */
   public StructurePlan with(List<SafetensorsFile> files) {
     Map<String, SlicedTensor> others = new HashMap<>();
@@ -89,18 +96,22 @@ public record StructurePlan(
         List.copyOf(new TreeSet<>(others.keySet())));
   }
 
-  /** Returns the smaller model, which is read from the larger one. */
+  /** Returns the smaller model, whose tensors are read from the larger one. */
   public ModelDirectory opened() {
     return opened(checkpoint(Long.MAX_VALUE));
   }
 
-  /** Returns the same with the smaller checkpoint, laid out in some shards. */
+  /** Returns the smaller model with a checkpoint that {@link #checkpoint} has laid out. */
   public ModelDirectory opened(Checkpoint smaller) {
     ModelConfig own = model.config().with(configBytes());
     return new ModelDirectory(model.path(), own, smaller, LinearModules.of(own, smaller));
   }
 
-  /** Returns the smaller checkpoint, which is read from the larger one. */
+  /**
+   * Lays the smaller model's tensors out in shards. They are read from the larger model.
+   *
+   * @param shardBytes the most bytes of a shard that has more than one tensor
+   */
   public Checkpoint checkpoint(long shardBytes) {
     List<SafetensorsFile> shards = model.checkpoint().shards();
     return Checkpoint.planned(
@@ -108,14 +119,19 @@ public record StructurePlan(
         SlicedShards.of(model.path(), tensors, shards.getFirst().metadata(), shardBytes));
   }
 
+  /**
+   * Returns the content of the smaller model's {@code config.json}: the larger one's with only the
+   * differing values changed.
+   *
+   * @throws io.github.wandacuda.error.InputException if the larger one's can't be read
+   */
   public byte[] configBytes() {
     Path file = model.config().file();
     return InputFile.reading(file, () -> edited(InputFile.bytes(file)));
   }
 
   /**
-   * Puts values in the place of others, or where their object begins if they are new, and leaves
-   * every other byte as it is.
+   * Replaces values, and adds new ones where their object begins. Every other byte stays as it is.
    */
   private byte[] edited(byte[] source) throws IOException {
     Map<String, Object> values = new TreeMap<>();
@@ -146,7 +162,10 @@ public record StructurePlan(
     return edited.toByteArray();
   }
 
-  /** Writes those values that an object doesn't have yet, with the space before its first key. */
+  /**
+   * Writes the values that an object doesn't have yet, each with the white space before the
+   * object's first key.
+   */
   private void add(
       Map<String, Object> values,
       String object,

@@ -31,13 +31,17 @@ import java.util.stream.IntStream;
 
 /**
  * The channels of a model's MLPs, or the groups of its heads that share a key and a value, and the
- * model without some of them: of each block as many, since configs have one number.
+ * model without some of them. Each block loses the same number, since the config has one number for
+ * all blocks.
  */
 public final class WidthRemoval implements Removal {
   private static final String HEADS = "num_attention_heads";
   private static final String KEY_VALUE_HEADS = "num_key_value_heads";
 
-  /** Channels that stay are a multiple of the first number in wide MLPs, else of the second. */
+  /**
+   * The channels that stay are a multiple of {@code WIDE_MULTIPLE} in MLPs of so many channels or
+   * more, else of {@code MULTIPLE}.
+   */
   private static final int WIDE = 2048;
 
   private static final int WIDE_MULTIPLE = 256;
@@ -47,7 +51,10 @@ public final class WidthRemoval implements Removal {
   private static final List<String> WIDTHS =
       List.of("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size");
 
-  /** Types whose loaders take a head's size from the number of heads, whatever the config says. */
+  /**
+   * Model types whose loaders compute a head's size from the number of heads, whatever the config
+   * says; so they can't lose heads.
+   */
   private static final Set<String> SIZED_BY_NUMBER =
       Set.of(
           "qwen2",
@@ -66,13 +73,14 @@ public final class WidthRemoval implements Removal {
   private final int groups;
   private final int width;
 
-  /** What is cut of all blocks' tensors, by their full names. */
+  /** The dimension along which each tensor is cut, by the tensor's full name. */
   private final Map<String, Cut> cuts = new HashMap<>();
 
   /**
-   * What is cut of a tensor.
+   * How a tensor is cut.
    *
-   * @param dimension along which
+   * @param block the block's number
+   * @param dimension along which parts are removed
    * @param parts returns the indices of a group along it
    */
   private record Cut(int block, int dimension, IntFunction<IntStream> parts) {}
@@ -80,8 +88,9 @@ public final class WidthRemoval implements Removal {
   /**
    * Finds a model's channels or heads.
    *
-   * @param half has them: {@link Half#MLP} channels, {@link Half#ATTENTION} heads
-   * @throws InputException if they can't be removed
+   * @param half which it is: {@link Half#MLP} for channels, {@link Half#ATTENTION} for groups of
+   *     heads
+   * @throws InputException if they can't be removed from this model
    */
   public WidthRemoval(ModelDirectory model, Half half) {
     model.requireUnpacked("removing " + (half == Half.MLP ? "channels" : "heads"));
@@ -117,7 +126,7 @@ public final class WidthRemoval implements Removal {
     requireDescribed();
   }
 
-  /** Checks that the family takes the sizes that the config of a smaller model will have. */
+  /** Checks that the family accepts the sizes that the config of a smaller model will have. */
   private void requireDescribed() {
     if (groups < 2) {
       return;
@@ -253,6 +262,7 @@ public final class WidthRemoval implements Removal {
     cuts.put(module + ".weight", new Cut(block, dimension, parts));
   }
 
+  /** Returns the number of blocks. */
   public int blocks() {
     return decoder.shape().blocks();
   }
@@ -262,12 +272,18 @@ public final class WidthRemoval implements Removal {
     return groups;
   }
 
-  /** Returns of what as many channels of a wide MLP stay, as kernels and file formats ask for. */
+  /**
+   * Returns the number of which the channels of a wide MLP stay a multiple, as kernels and file
+   * formats ask for; 1 for a narrow MLP.
+   */
   public static int ofWide(int channels) {
     return channels >= WIDE ? WIDE_MULTIPLE : 1;
   }
 
-  /** Channels that stay are a multiple, by default one that kernels and file formats ask for. */
+  /**
+   * Returns how many channels or groups a share is. Channels that stay are a multiple, by default
+   * one that kernels and file formats ask for.
+   */
   @Override
   public int share(double ratio, int multiple) {
     int count = (int) (groups * ratio);
