@@ -16,13 +16,18 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What a block's linear modules read of one batch, in a file of an unfinished output, in float32.
- * Whoever sums second moments reads all batches of one input, in their order: so it adds the rows
- * up that one machine does, in the same order. The sums are the larger ones: a batch of 2048 tokens
- * has fewer bytes than its sums for inputs of more than 2048 columns.
+ * The inputs of a block's linear modules over one batch, in float32, in a file of an unfinished
+ * output. A process that sums second moments reads all batches of an input in their order, so it
+ * adds the same rows in the same order as one machine does.
+ *
+ * <p>Inputs are exchanged instead of sums, since these are larger: for inputs of more than 2048
+ * columns, a batch of 2048 tokens has fewer bytes than its sums.
  */
 final class BatchInputs implements InputObserver, AutoCloseable {
-  /** A multiple of the runs in which rows are summed, so that pieces don't change the sums. */
+  /**
+   * The rows that are read at a time: a multiple of the runs in which rows are summed, so that
+   * pieces don't change the sums.
+   */
   private static final int PIECE_ROWS = 2048;
 
   private static final long ALIGNMENT = 64;
@@ -34,7 +39,13 @@ final class BatchInputs implements InputObserver, AutoCloseable {
   private final List<InputSlice> slices = new ArrayList<>();
   private long end;
 
-  /** Begins a file, which has a temporary name until it is {@link #publish published}. */
+  /**
+   * Begins a file, which has a temporary name until {@link #publish}.
+   *
+   * @param wanted the full names of the modules whose inputs are kept
+   * @param batch the batch's number
+   * @param temporary a path that no other attempt uses
+   */
   BatchInputs(Operations operations, Set<String> wanted, int batch, Path temporary) {
     this.operations = operations;
     this.wanted = wanted;
@@ -42,6 +53,11 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     file = SharedFile.create(temporary);
   }
 
+  /**
+   * Returns the path of a batch's file.
+   *
+   * @param output the unfinished output
+   */
   static Path file(Path output, int block, int batch) {
     return output.resolve("%s.inputs-%d-%d".formatted(AtomicWrite.OWN, block, batch));
   }
@@ -61,7 +77,11 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     }
   }
 
-  /** Gives the file its name, and returns what is in it. */
+  /**
+   * Gives the file its name.
+   *
+   * @return where each input is in it
+   */
   List<InputSlice> publish(Path name) {
     file.publish(name);
     return slices;
@@ -72,6 +92,12 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     file.close();
   }
 
+  /**
+   * Adds an input of a batch to second moments.
+   *
+   * @param file from which it is read
+   * @param slice where it is there
+   */
   static void addTo(InputMoments moments, Operations operations, Path file, InputSlice slice) {
     int most = Math.min(PIECE_ROWS, slice.rows());
     long rowBytes = (long) slice.columns() * Float.BYTES;
@@ -90,7 +116,15 @@ final class BatchInputs implements InputObserver, AutoCloseable {
     }
   }
 
-  /** Where a {@link BatchInputs} file has one input of some linear modules. */
+  /**
+   * Where a file has one input of some linear modules.
+   *
+   * @param modules that read it, by their full names
+   * @param batch the batch's number
+   * @param at the input's offset in the file, in bytes
+   * @param rows tokens of the batch that reached the modules
+   * @param columns features of the input
+   */
   record InputSlice(List<String> modules, int batch, long at, int rows, int columns)
       implements Serializable {
     /** Takes a list that travels. */

@@ -31,11 +31,15 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * Takes a batch to a block, where its inputs are summed: out of the block before, once that is
- * pruned. For the dense model it takes the batch through the block too.
+ * Takes a batch to a block, where its inputs are summed. Before, the batch leaves the block before
+ * this one, which is pruned by then. For the dense model, the batch also runs through the block
+ * itself.
  *
- * @param norms those of the block before, by which each process prunes it by itself; empty for the
- *     dense model and for the first block
+ * @param run the samples' run
+ * @param block the block's number
+ * @param norms of the block before, with which each process prunes that block for itself; empty for
+ *     the dense model and for the first block
+ * @param saved whether the batch's states at the block are saved
  */
 public record CalibrationStep(
     CalibrationRun run, int block, Map<String, float[]> norms, boolean saved)
@@ -59,7 +63,7 @@ public record CalibrationStep(
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record BatchStates(SampleBatch batch, float[] states) implements Serializable {}
 
-  /** What a block's inputs are over a batch; for second moments also where they lie. */
+  /** The sums of a block's inputs over a batch; for second moments also where the inputs lie. */
   record BatchResult(
       int batch,
       int samples,
@@ -76,7 +80,7 @@ public record CalibrationStep(
   }
 
   /**
-   * What a process on another machine has to know to run samples through a model.
+   * All that a process on another machine has to know to run samples through a model.
    *
    * @param pruned the run that prunes each block before samples leave it, or null for the dense
    *     model
@@ -176,7 +180,7 @@ public record CalibrationStep(
       return "%s on %s, %s".formatted(node.name(), backend.name(), backend.device());
     }
 
-    /** What a block's inputs are over a batch, and where they are if anybody needs them. */
+    /** The sums of a block's inputs over a batch, and where the inputs are if they are needed. */
     private record Observed(BatchSquares squares, List<BatchInputs.InputSlice> inputs) {}
 
     private Observed observe(
@@ -202,8 +206,8 @@ public record CalibrationStep(
     }
 
     /**
-     * Returns the modules whose inputs are of use: none any more if the block's are pruned, and its
-     * batches run again because a process was lost.
+     * Returns the modules whose inputs are needed: none if the block's modules are pruned already
+     * and its batches only run again because a process was lost.
      */
     private Set<String> wanted(Block block) {
       ModuleFiles files = new ModuleFiles(output(), chosen);
@@ -214,7 +218,11 @@ public record CalibrationStep(
           .collect(Collectors.toUnmodifiableSet());
     }
 
-    /** Prunes modules by their second moments, and returns who did. */
+    /**
+     * Prunes modules by their second moments.
+     *
+     * @return the process and the device, for people
+     */
     String prune(PrunedBlocks.GroupTask task, ClusterNode node) {
       pruned.prune(task, node);
       return place(node);
@@ -230,7 +238,7 @@ public record CalibrationStep(
       }
     }
 
-    /** Returns what runs so many tokens, or more. */
+    /** Returns a runner for at least so many tokens. */
     private BatchRunner runner(int needed) {
       tokens = Math.max(tokens, needed);
       return runner.get(tokens, () -> new BatchRunner(decoder, tokens));

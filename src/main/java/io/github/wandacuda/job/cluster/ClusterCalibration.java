@@ -32,14 +32,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Has a cluster run samples through a model, one block after the other: each process has some of
- * the batches, and sums of squares come back, which are added up in the batches' order. Where
- * modules are pruned by second moments, the processes leave the inputs of a block to each other,
- * and each sums those of some modules and prunes them.
+ * Runs samples through a model on a cluster, one block after the other. Each process has some of
+ * the batches and sends sums of squares back, which are added in the batches' order. If modules are
+ * pruned by second moments, the processes exchange the inputs of a block by files; each sums those
+ * of some modules and prunes these.
  *
+ * @param on the cluster
+ * @param model the dense model
+ * @param run what processes have to know
  * @param measured the modules that are pruned by second moments
- * @param saves keeps what a run that is resumed needs, where blocks are pruned
- * @param nodes who was told of
+ * @param saves keeps what a resumed run needs; nothing for the dense model
+ * @param nodes the processes of which the log has told
  */
 public record ClusterCalibration(
     OnCluster on,
@@ -61,7 +64,12 @@ public record ClusterCalibration(
         new HashSet<>());
   }
 
-  /** Runs samples: token ids, all lists of the same length. */
+  /**
+   * Runs samples.
+   *
+   * @param samples token ids, all lists of the same length
+   * @return the norms of all modules' inputs
+   */
   public Statistics run(List<int[]> samples, Progress progress) {
     int blocks = DecoderFamilies.shape(model).blocks();
     Map<Integer, Map<String, float[]>> known = saves.map(SavedBlocks::norms).orElse(Map.of());
@@ -100,7 +108,10 @@ public record ClusterCalibration(
     return new Statistics(norms, samples.size(), samples.get(0).length);
   }
 
-  /** Removes modules that an interrupted run has pruned and whose blocks are pruned again. */
+  /**
+   * Removes the files of modules that an interrupted run has pruned and whose blocks are pruned
+   * again.
+   */
   private void removeModulesBut(Set<String> kept) {
     if (!measured.isEmpty()) {
       ModuleFiles files = new ModuleFiles(output(), measured);
@@ -110,7 +121,12 @@ public record ClusterCalibration(
     }
   }
 
-  /** Takes all batches to a block, prunes it if that is done here, and returns its norms. */
+  /**
+   * Takes all batches to a block, and prunes the block's modules there if they are pruned by second
+   * moments.
+   *
+   * @return the norms of the block's modules
+   */
   private Map<String, float[]> pass(
       KeptStates<CalibrationStep.BatchStates> states,
       CalibrationStep step,
@@ -133,7 +149,10 @@ public record ClusterCalibration(
     return Path.of(run.pruned().output());
   }
 
-  /** Has the modules of a block pruned that are pruned by second moments, a group on a process. */
+  /**
+   * Prunes the modules of a block that are pruned by second moments; a process prunes those of one
+   * input.
+   */
   private void prune(
       int block, Map<String, float[]> norms, List<BatchInputs.InputSlice> inputs, int samples) {
     Set<String> left =
@@ -161,7 +180,7 @@ public record ClusterCalibration(
       }
       tasks.add(task(block, List.of(module), norms, List.of(), samples));
     }
-    // The widest input takes longest, so it comes first.
+    // The widest input takes longest, so it is begun first.
     tasks.sort(Comparator.comparing(PrunedBlocks.GroupTask::columns).reversed());
     on.cluster()
         .run(

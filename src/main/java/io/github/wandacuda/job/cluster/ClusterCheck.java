@@ -39,26 +39,28 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Has a cluster check a pruned model piece by piece. Weights stay where they are read; what travels
- * back is what is wrong, numbers, and where a record has their digest, masks.
+ * Checks a pruned model on a cluster piece by piece. Weights stay in the process that reads them.
+ * Failures and numbers travel back and, if a record has their digest, masks.
  *
- * @param maskBytes the most bytes of masks that travel together, unless one alone has more
+ * @param cluster does the work
+ * @param progress is told of it
+ * @param maskBytes the most bytes of masks that travel together, unless one mask alone has more
  */
 public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     implements Verifier.Shards {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterCheck.class);
   private static final long MASK_BYTES = 32L << 20;
 
-  /** Makes a check whose masks travel in pieces of 32 MiB. */
+  /** Creates a check whose masks travel in pieces of 32 MiB. */
   public ClusterCheck(Cluster cluster, Progress progress) {
     this(cluster, progress, MASK_BYTES);
   }
 
   /**
-   * What a process on another machine has to know.
+   * All that a process on another machine has to know.
    *
    * @param kept names of modules that stay as they are
-   * @param masks whether masks travel back, which only the record's digest needs
+   * @param masks whether masks travel back, for the record's digest alone
    * @param digests the SHA-256 that tensors with fitted weights have to have, by name
    */
   private record Run(
@@ -83,8 +85,12 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   }
 
   /**
-   * What is checked at a time: all of a shard, or as many modules as have masks that can travel
-   * together. {@code others} are tensors that weren't to be pruned.
+   * The part of a model that a task checks: all of a shard, or as many modules as have masks that
+   * can travel together.
+   *
+   * @param shard the file's name
+   * @param modules by their full names
+   * @param others tensors that aren't pruned modules
    */
   private record Piece(String shard, List<String> modules, List<String> others)
       implements Serializable {}
@@ -96,7 +102,12 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     }
   }
 
-  /** What a process has found in a piece; {@code found} is null if a module is missing. */
+  /**
+   * What a process has found in a piece.
+   *
+   * @param masks of the piece's modules; empty if they don't travel
+   * @param found null if a module is missing
+   */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   private record Result(Piece piece, String node, Failures failures, byte[][] masks, Found found)
       implements Serializable {}
@@ -175,8 +186,8 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   }
 
   /**
-   * Cuts a model into pieces, in the order of their first masks: those that come early have to wait
-   * on the disk. The first piece of a shard has all tensors that weren't to be pruned.
+   * Cuts a model into pieces, in the order of their first masks, since masks that come early have
+   * to wait on the disk. The first piece of a shard has all tensors that aren't pruned modules.
    */
   private List<Piece> pieces(Verifier.Pruned pruned) {
     Map<Piece, Integer> pieces = new LinkedHashMap<>();
@@ -218,7 +229,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     return parts;
   }
 
-  /** Puts together what processes have found, as it comes. */
+  /** Combines what processes have found, as it comes. */
   private static final class Results {
     private final MaskSink masks;
     private final StepCount told;

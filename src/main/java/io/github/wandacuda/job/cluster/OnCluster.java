@@ -25,10 +25,15 @@ import java.util.function.BiFunction;
 /**
  * A cluster for a run's samples and shards.
  *
+ * @param cluster closed with this
  * @param devices what each of its processes opens
  */
 public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseable {
-  /** Returns this process as a cluster, which the caller closes. */
+  /**
+   * Returns this process as a cluster.
+   *
+   * @return the caller's to close
+   */
   public static OnCluster here(Devices devices) {
     return new OnCluster(Clusters.named(Clusters.LOCAL).open(0), devices);
   }
@@ -38,7 +43,13 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
     cluster.close();
   }
 
-  /** Checks that a cluster can do it; {@code masks} says whether masks come from files. */
+  /**
+   * Checks that a run can be done on a cluster.
+   *
+   * @param inPlace whether the model's own shards are pruned
+   * @param masks whether masks come from files
+   * @throws io.github.wandacuda.error.UsageException if it can't
+   */
   public static void check(boolean inPlace, boolean masks) {
     if (inPlace) {
       throw new UsageException("`cluster` and `in-place` exclude each other");
@@ -48,18 +59,30 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
     }
   }
 
-  /** Returns what the last bits of samples' results depend on, as one of the processes says. */
+  /** Asks one process on what the last bits of samples' results depend. */
   public String arithmetic() {
     List<String> found = new ArrayList<>();
     cluster.run("look at a device", List.of(new DeviceProbe(devices)), found::add);
     return found.get(0);
   }
 
-  /** Checks that a device of this process computes the bits of the others. */
+  /**
+   * Checks that a device of this process computes the same bits as the cluster's.
+   *
+   * @throws BackendUnavailableException if it doesn't
+   */
   public void requireSame(Backend own) {
     requireSame(arithmetic(), own.arithmetic(), "this process");
   }
 
+  /**
+   * Checks that two devices compute the same bits.
+   *
+   * @param expected the arithmetic of the others
+   * @param found that of a process
+   * @param node the process, for the message
+   * @throws BackendUnavailableException if they differ
+   */
   public static void requireSame(String expected, String found, String node) {
     if (!found.equals(expected)) {
       throw new BackendUnavailableException(
@@ -87,8 +110,15 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
     public static final int EACH_PROCESSOR = 0;
 
     /**
-     * Opens a model and a device, and returns what is made of them. The arithmetic is what the last
-     * bits of the others depend on, or null if any will do.
+     * Opens a model and a device.
+     *
+     * @param source the model
+     * @param node the process, which may say which device and threads it has
+     * @param arithmetic on which the last bits of the other processes' results depend; null if any
+     *     will do
+     * @param use takes both over
+     * @return what {@code use} returns
+     * @throws BackendUnavailableException if the device computes other bits
      */
     public <T> T open(
         SharedSource source,
@@ -111,12 +141,17 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
           });
     }
 
-    /** Returns how many threads a process has for its tasks. */
+    /** Returns how many CPU threads a process has for its tasks. */
     public int count(ClusterNode node) {
       int own = threads == EACH_PROCESSOR ? Runtime.getRuntime().availableProcessors() : threads;
       return node.threads().orElse(own);
     }
 
+    /**
+     * Opens the process's device.
+     *
+     * @return the caller's to close
+     */
     public Backend open(ClusterNode node) {
       int count = count(node);
       int number = node.device().orElse(device);
@@ -127,7 +162,7 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
     }
   }
 
-  /** Asks one process what the last bits of its results depend on. */
+  /** Asks a process on what the last bits of its results depend. */
   private record DeviceProbe(Devices devices) implements ClusterTask<String> {
     @Override
     public String run(ClusterNode node) {
@@ -137,7 +172,13 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
     }
   }
 
-  /** A model that all machines of a cluster read, by the same path. */
+  /**
+   * A model that all machines of a cluster read by the same path.
+   *
+   * @param path of its directory, absolute
+   * @param family the path of the file that describes its family, or null
+   * @param sha256 its digest, see {@link io.github.wandacuda.job.record.SourceDigest}
+   */
   public record SharedSource(String path, String family, String sha256) implements Serializable {
     public static SharedSource of(ModelDirectory model) {
       return of(model, SourceDigest.of(model));
@@ -151,7 +192,11 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
           sha256);
     }
 
-    /** Opens it in another process, where its path has to lead to the same model. */
+    /**
+     * Opens the model in another process.
+     *
+     * @throws InputException if the path doesn't lead to the same model there
+     */
     public ModelDirectory open() {
       ModelDirectory directory =
           ModelDirectory.open(
@@ -171,15 +216,17 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
 
   /**
    * Directories as the user has named them. Other processes know them by their absolute paths,
-   * since they work in directories of their own; what they say is told by the names that the user
-   * knows.
+   * since they have working directories of their own; their messages are translated to the names
+   * that the user knows.
+   *
+   * @param directories as the user has named them
    */
   public record GivenPaths(List<Path> directories) {
     public GivenPaths {
       directories = List.copyOf(directories);
     }
 
-    /** Returns a text that begins with a file's path with the path that the user knows. */
+    /** Replaces the path at the beginning of a text by the path that the user knows. */
     public String in(String text) {
       for (Path given : directories) {
         String absolute = given.toAbsolutePath().toString();
@@ -191,13 +238,14 @@ public record OnCluster(Cluster cluster, Devices devices) implements AutoCloseab
     }
 
     /**
-     * Returns whether a directory's name ends there: with the text, or before a file or a colon.
+     * Returns whether a directory's name ends at a place of a text: at the text's end, or before a
+     * file's name or a colon.
      */
     private static boolean endsName(String text, int at) {
       return at == text.length() || text.charAt(at) == File.separatorChar || text.charAt(at) == ':';
     }
 
-    /** Returns the same failure of the file that the user knows. */
+    /** Returns a failure with the path that the user knows. */
     public InputException in(InputException failure) {
       ErrorDetails details = failure.details();
       return details.file() == null

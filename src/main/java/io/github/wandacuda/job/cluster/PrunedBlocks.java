@@ -32,10 +32,10 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Blocks that are pruned, one at a time in memory. Where masks are a function of weights and norms
- * alone, each process prunes for itself, and makes the same ones; modules that were pruned by their
- * second moments are read from their files, into which a process prunes those that it is given: it
- * sums the second moments of their input.
+ * Blocks that are pruned, one at a time in memory. If masks follow from weights and norms alone,
+ * each process prunes for itself and finds the same masks. Modules that are pruned by second
+ * moments are read from their files; a process prunes those that it is given into such files, after
+ * it has summed the second moments of their input.
  */
 final class PrunedBlocks implements AutoCloseable {
   private static final long ALIGNMENT = 64;
@@ -50,7 +50,7 @@ final class PrunedBlocks implements AutoCloseable {
   /** The files of modules that are pruned by second moments, or null. */
   private final ModuleFiles files;
 
-  /** Where the masks of the modules at work go, by their places. */
+  /** Memory for the masks of modules that are being pruned, by the modules' indices. */
   private final Map<Integer, MemorySegment> masks = new HashMap<>();
 
   private final KeptOpen current = new KeptOpen();
@@ -78,7 +78,12 @@ final class PrunedBlocks implements AutoCloseable {
             new PhaseClock(workers.count()));
   }
 
-  /** Returns a pruned block, valid until the next one is asked for. */
+  /**
+   * Returns a pruned block, valid until the next one is asked for.
+   *
+   * @param index the block's number
+   * @param norms of its modules, by their full names
+   */
   Block block(int index, Map<String, float[]> norms) {
     return current.get(index, () -> pruned(decoder.block(index), norms)).block();
   }
@@ -168,7 +173,9 @@ final class PrunedBlocks implements AutoCloseable {
     }
   }
 
-  /** The block that is open, and those of its pruned weights that aren't in its own memory. */
+  /**
+   * The open block, and the memory of those of its pruned weights that aren't in the block's own.
+   */
   private record Current(Block block, Arena weights) implements AutoCloseable {
     @Override
     public void close() {
@@ -185,10 +192,16 @@ final class PrunedBlocks implements AutoCloseable {
   }
 
   /**
-   * The modules that read one input of a block: its second moments are summed over all batches, and
-   * the modules are pruned by them, into {@link ModuleFiles}. So no second moments travel.
+   * The modules that read one input of a block. Its second moments are summed over all batches, and
+   * the modules are pruned by them into {@link ModuleFiles}. So no second moments travel.
    *
-   * @param inputs where each batch's input is, in the batches' order; none if no token reached them
+   * @param run the samples' run
+   * @param block the block's number
+   * @param modules by their full names
+   * @param norms of these modules
+   * @param inputs where each batch's input is, in the batches' order; none if no token reached the
+   *     modules
+   * @param samples how many samples all batches have
    */
   record GroupTask(
       CalibrationStep.CalibrationRun run,
@@ -209,7 +222,11 @@ final class PrunedBlocks implements AutoCloseable {
       return inputs.isEmpty() ? 0 : inputs.get(0).columns();
     }
 
-    /** Returns who has done it, and on what device. */
+    /**
+     * Prunes the modules.
+     *
+     * @return the process and the device, for people
+     */
     @Override
     public String run(ClusterNode node) {
       return node.open().get(run, () -> CalibrationStep.Worker.open(run, node)).prune(this, node);

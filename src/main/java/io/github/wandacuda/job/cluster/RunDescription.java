@@ -18,14 +18,17 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * What a process on another machine has to know of a run to do a part of it. Two runs that differ
- * in anything have descriptions that differ.
+ * All that a process on another machine has to know of a run to do a part of it. The descriptions
+ * of two different runs are different.
  *
  * @param source the model, where all machines have it
+ * @param output the path of the output's directory, where all machines have it
  * @param statistics the file of norms, or null; only second moments are read from it
  * @param byMoments whether modules are pruned by second moments of samples, and are in {@link
  *     ModuleFiles} before shards are written
  * @param plan the record of the run without its results, as {@code wanda-cuda.json} has it
+ * @param verify whether what is written is checked
+ * @param devices what the process opens
  */
 public record RunDescription(
     OnCluster.SharedSource source,
@@ -48,7 +51,12 @@ public record RunDescription(
         devices);
   }
 
-  /** Checks that a process sees the output directory that the run has begun. */
+  /**
+   * Checks that a process sees the output directory that the run has begun.
+   *
+   * @param node the process, for the message
+   * @throws io.github.wandacuda.error.OutputException if it doesn't
+   */
   public void requireShared(String node) {
     Path directory = Path.of(output);
     if (!UnfinishedRun.isIn(directory)) {
@@ -58,8 +66,10 @@ public record RunDescription(
   }
 
   /**
-   * Ends an attempt that nobody waits for: it was cancelled, or this process was given up, and the
-   * run has finished without it. What it would leave then would stand in a finished model.
+   * Ends an attempt whose result nobody waits for: it was cancelled, or this process was given up
+   * and the run has finished without it. What it would write then would appear in a finished model.
+   *
+   * @throws io.github.wandacuda.error.CancelledException if that is so
    */
   public void requireWanted(ClusterNode node) {
     node.throwIfCancelled();
@@ -68,7 +78,7 @@ public record RunDescription(
     }
   }
 
-  /** Returns a name in the output directory that no other attempt at anything has. */
+  /** Returns a path in the output directory that no other attempt at any task uses. */
   public Path temporary() {
     return AtomicWrite.temporary(Path.of(output).resolve(UUID.randomUUID().toString()));
   }

@@ -13,14 +13,15 @@ import io.github.wandacuda.system.SpaceCheck;
 import java.util.Optional;
 import java.util.function.Predicate;
 
-/** The memory that a generation needs, weights and cache, and what a token reads of it. */
+/** The memory that a generation needs for weights and cache, and the bytes that a token reads. */
 public final class GenerateNeeds {
   private GenerateNeeds() {}
 
   /**
    * How packed weights are kept in memory.
    *
-   * @param why in words for a user; nothing where no weight is packed
+   * @param weights whether they stay packed
+   * @param why in words for a user; nothing if no weight is packed
    */
   public record Keeping(WeightKeeping weights, Optional<String> why) {
     private static Keeping faster(PackedSpeed speed) {
@@ -35,8 +36,8 @@ public final class GenerateNeeds {
     }
 
     /**
-     * Returns how many bytes of weights a token reads: all, but for an embedding table that the
-     * head doesn't share. Of a mixture of experts it is the most that a token could read, whichever
+     * Returns how many bytes of weights a token reads: all but an embedding table that the head
+     * doesn't share. Of a mixture of experts it is the most that a token can read, whichever
      * experts are chosen.
      */
     public long tokenBytes(ModelDirectory model, Operations operations) {
@@ -48,8 +49,9 @@ public final class GenerateNeeds {
   /**
    * Chooses how packed weights are kept, by the memory that there is and by their speed.
    *
+   * @param operations of the device that generates
    * @param length tokens of the sequence at most
-   * @throws io.github.wandacuda.error.OutputException if memory has no room for the weights and the
+   * @throws io.github.wandacuda.error.UsageException if memory has no room for the weights and the
    *     cache
    */
   public static Keeping keeping(ModelDirectory model, Operations operations, int length) {
@@ -66,13 +68,21 @@ public final class GenerateNeeds {
         .orElse(new Keeping(WeightKeeping.RESIDENT, Optional.empty()));
   }
 
-  /** Weights that a device's memory has no room for would cross the bus for each token. */
+  /**
+   * Returns whether a device's memory has room for weights, which would otherwise cross the bus for
+   * each token.
+   */
   private static boolean fits(long bytes, Operations operations) {
     long rows = Math.ceilDiv(bytes, Float.BYTES);
     return bytes <= MachineFacts.availableMemory() && operations.hostBytes(rows, 1).orElse(0) == 0;
   }
 
-  /** Returns the bytes of weights, which of some types stay packed, and of a cache of tokens. */
+  /**
+   * Returns the bytes of weights and of a cache.
+   *
+   * @param packed the types of which packed weights stay packed
+   * @param tokens that the cache has room for
+   */
   public static long bytes(ModelDirectory model, Predicate<DType> packed, long tokens) {
     var description = DecoderFamilies.of(model.config()).describe(model.config());
     long cache = 0;

@@ -22,28 +22,43 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Estimates a run's time by doing a small part of it, without writing: the bytes that it reads and
- * writes at the speed at which a piece of the model is read; and one block in the middle, through
- * which some samples run and of whose modules some rows are pruned by the run's own methods, times
- * the blocks.
+ * Estimates a run's time by doing a small part of it, without writing. Files are estimated by the
+ * speed at which a piece of the model is read. Computation is estimated by one block in the middle,
+ * times the blocks: some samples run through it, and of its modules some rows are pruned by the
+ * run's own methods.
+ *
+ * @param scope of the run
+ * @param backend does the measured work; stays the caller's
+ * @param watch bounds the time that measuring takes
  */
 public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
-  /** How much of a file is read to see how fast that goes. */
+  /** The bytes of a file that are read to measure the speed. */
   private static final long READ_BYTES = 32L << 20;
 
-  /** Files go at best twice as fast as the piece that was read, and may be written at a third. */
+  /**
+   * Files are read and written at best twice as fast as the piece that was read, and at worst at a
+   * third of its speed.
+   */
   private static final double FASTER_FILES = 2;
 
   private static final double SLOWER_FILES = 3;
 
-  /** Passes over the model that the search for a step takes at best, mostly and at worst. */
+  /** The passes over the model that a search for a step takes at best, usually and at worst. */
   private static final TimeEstimate PASSES = new TimeEstimate(3, 6, 11);
 
-  /** A quarter of the samples only runs through pruned blocks. */
+  /**
+   * The work of a pass of the search, as a share of a whole calibrated run: a quarter of the
+   * samples runs through pruned blocks alone.
+   */
   private static final double SEARCHED = 0.875;
 
   /**
-   * Estimates the run, with totals shared out before it, and windows evaluated before and after it.
+   * Estimates the run.
+   *
+   * @param needs of the run
+   * @param allocations how totals are shared out over blocks before it
+   * @param evaluated windows of text that are evaluated before and after it; none if nothing is
+   *     evaluated
    */
   public TimeEstimate of(RunNeeds needs, List<Allocation> allocations, List<int[]> evaluated) {
     TimeEstimate work =
@@ -55,12 +70,21 @@ public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     return work.plus(files(scope.model(), bytes)).plus(around(watch));
   }
 
-  /** Returns the time of a program's start and end, and of code that isn't compiled yet. */
+  /**
+   * Returns the time of a program's start and end, and of code that isn't compiled yet.
+   *
+   * @param watch has measured the work
+   */
   public static TimeEstimate around(Stopwatch watch) {
     return TimeEstimate.START.plus(TimeEstimate.ofWork(watch.lost()));
   }
 
-  /** Returns the time of so many bytes, by that of reading some of the model's largest tensor. */
+  /**
+   * Returns the time of reading or writing bytes, measured by reading some of the model's largest
+   * tensor.
+   *
+   * @param bytes how many
+   */
   public static TimeEstimate files(ModelDirectory model, long bytes) {
     SafetensorsFile shard =
         model.checkpoint().shards().stream()
@@ -102,7 +126,7 @@ public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     }
   }
 
-  /** Estimates a calibrated run but for its files. */
+  /** Estimates a calibrated run without its files. */
   private TimeEstimate calibrated(List<int[]> samples, List<Allocation> allocations) {
     boolean moments = scope.rules().needMoments();
     double tokens = TimedBlock.tokens(samples) / backend.forwards(moments).size();
@@ -139,8 +163,10 @@ public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
    * Estimates the time of a comparison: some tokens run through one block, and each method prunes a
    * part of its modules. How much goes is taken to make no difference.
    *
+   * @param choice the modules to prune
    * @param windows of text that each model is measured on
    * @param asked tokens of the questions that each model is asked
+   * @param runs the rules of each run that is compared
    */
   public static TimeEstimate ofComparison(
       ModelDirectory model,
@@ -176,7 +202,7 @@ public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     }
   }
 
-  /** Returns a request of which nothing is written. */
+  /** Returns a request for a run that writes nothing, to measure its work. */
   public static PruneRequest request(
       PruningRules rules, ModuleChoice choice, Calibration calibration) {
     return PruneRequest.of(Path.of(""), rules)

@@ -34,6 +34,7 @@ import java.util.stream.Stream;
  * @param readBytes bytes of weights that are read, as often as they are: to run samples, to find
  *     thresholds, to prune, to verify and to pack; but for what it takes to share a total out over
  *     blocks and to measure perplexity
+ * @param writeBytes bytes that are written to the output's disk
  * @param packingBytes bytes on disk beside those, at the most, until the output is packed
  * @param maskBytes bytes on disk, until the run ends, for masks that wait to be digested
  * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps those of the
@@ -59,7 +60,7 @@ public record RunNeeds(
 
   private static final Pattern OTHER_EXPERT = Pattern.compile("\\.experts\\.[1-9]");
 
-  /** Modules that read what others read. */
+  /** The ends of modules' names that read the same input as another module. */
   private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
   /**
@@ -69,17 +70,24 @@ public record RunNeeds(
   private static final int BLOCK_COPIES = 2;
 
   /**
-   * Of a process of a cluster: the block that samples come from, dense and pruned, and the next.
+   * Copies of a block in a process of a cluster: the block that samples come from, dense and
+   * pruned, and the next one.
    */
   private static final int BLOCKS_OF_PROCESS = 3;
 
-  /** A token's activations again, in multiples of the inputs and outputs of the widest module. */
+  /**
+   * A token's activations in a process of a cluster, in multiples of the inputs and outputs of the
+   * widest module.
+   */
   private static final int WIDEST_OF_PROCESS = 4;
 
-  /** Buffers for tiles, code, threads, and what Spark itself takes. */
+  /**
+   * The bytes that any process of a cluster takes: buffers for tiles, code, threads and Spark
+   * itself.
+   */
   private static final long ANY_PROCESS = 512L << 20;
 
-  /** A token's activations inside a block, roughly, in multiples of its hidden state. */
+  /** A token's activations inside a block, in multiples of its hidden state, roughly. */
   private static final int ACTIVATION_ROWS = 16;
 
   /** Returns the bytes on disk that the run needs in addition to the output, until it ends. */
@@ -92,6 +100,12 @@ public record RunNeeds(
     return savingBytes > 0;
   }
 
+  /**
+   * Estimates a run's needs.
+   *
+   * @param sideFiles that go along with the shards
+   * @param backend on which samples would run
+   */
   public static RunNeeds of(RunScope scope, SideFiles sideFiles, Backend backend) {
     ModelDirectory model = scope.model();
     PruneRequest request = scope.request();
@@ -144,10 +158,11 @@ public record RunNeeds(
   }
 
   /**
-   * Where samples' hidden states lie.
+   * The place of samples' hidden states.
    *
-   * @param devices how many have a share of them
+   * @param devices how many devices have a share of them
    * @param onDevice whether they lie there as far as they fit
+   * @param hostBytes bytes of those in host memory
    */
   private record StatesPlace(int devices, boolean onDevice, long hostBytes) {
     public static StatesPlace of(ModelDirectory model, PruneRequest request, Backend backend) {
@@ -181,7 +196,12 @@ public record RunNeeds(
         : 0;
   }
 
-  /** Checks the memory for hidden states where nothing is pruned, and {@code more} bytes. */
+  /**
+   * Checks that there is memory for hidden states in a run that prunes nothing.
+   *
+   * @param more bytes of memory that are needed beside them
+   * @throws io.github.wandacuda.error.UsageException if there isn't
+   */
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
     SpaceCheck.requireMemory(
         stateBytes(model, samples) + activations(model, samples) + more, SpaceCheck.FEWER_SAMPLES);
@@ -193,7 +213,8 @@ public record RunNeeds(
   }
 
   /**
-   * Returns the bytes of the second moments of a block's inputs: the sums, and what they come to.
+   * Returns the bytes of the second moments of a block's inputs: of the running sums and of the
+   * result.
    */
   public static long momentsBytes(List<LinearModule> modules) {
     List<LinearModule> first = modules.stream().filter(module -> !sharesInputs(module)).toList();
@@ -201,7 +222,10 @@ public record RunNeeds(
         first, module -> Gram.elements(module.columns()) * (Double.BYTES + Float.BYTES));
   }
 
-  /** Returns the bytes of a block's inputs in float32; of one expert, as a token goes to few. */
+  /**
+   * Returns the bytes of a block's inputs in float32. Of the experts only one counts, since a token
+   * goes to few.
+   */
   public static long inputBytes(List<LinearModule> modules, long tokens) {
     List<LinearModule> first =
         modules.stream()
@@ -211,7 +235,10 @@ public record RunNeeds(
     return largestBlock(first, module -> tokens * module.columns() * Float.BYTES);
   }
 
-  /** Returns whether a module reads what one before it in its block reads, by its name. */
+  /**
+   * Returns whether a module reads the same input as one before it in its block, judging by its
+   * name.
+   */
   static boolean sharesInputs(LinearModule module) {
     return SHARED.stream().anyMatch(module.name()::endsWith);
   }
@@ -244,7 +271,7 @@ public record RunNeeds(
         * ACTIVATION_ROWS;
   }
 
-  /** Returns the bytes that the largest module takes which isn't pruned tile by tile. */
+  /** Returns the bytes of the largest module that isn't pruned tile by tile but held as a whole. */
   private static long largestLayer(PruningRules rules, List<LinearModule> chosen) {
     return chosen.stream()
         .filter(module -> !rules.of(module).isByTiles())
@@ -267,12 +294,12 @@ public record RunNeeds(
   }
 
   /**
-   * How large the shards of an output that is packed will be, by what the rules prune. Other zeros,
-   * and those of masks that are read, aren't known: such weights count as dense.
+   * The size of an output's shards if it is packed, by the share of weights that the rules prune.
+   * Other zeros, and those of masks that are read, aren't known; such weights count as dense.
    *
    * @param bytes of all shards in the end
    * @param mostBytes of all shards at the same time: they are written dense and packed one by one,
-   *     each beside what it replaces
+   *     each beside the one that it replaces
    */
   private record PackedSize(long bytes, long mostBytes) {
     public static PackedSize of(

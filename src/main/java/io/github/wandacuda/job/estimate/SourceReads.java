@@ -17,15 +17,19 @@ import java.util.Optional;
 import java.util.function.ToIntFunction;
 
 /**
- * The bytes that a run reads of its source until all is pruned, as often as it reads them. Vectors,
- * which are small, aren't counted.
+ * The bytes that a run reads of its source until everything is pruned, each counted as often as it
+ * is read. Vectors are small and don't count.
  *
+ * @param scope of the run
  * @param devices how many devices samples run on, each of which reads the blocks
- * @param onDevice whether weights go to memory of the devices' own, where the mask is found; a
- *     weight in host memory is pruned where samples have met it
+ * @param onDevice whether weights go to the devices' own memory, where masks are found; a weight in
+ *     host memory is pruned where samples have read it
  */
 public record SourceReads(RunScope scope, int devices, boolean onDevice) {
-  /** A threshold is found by the upper halves of magnitudes, then by the lower ones. */
+  /**
+   * How often a matrix is read for its threshold: for the upper halves of magnitudes, then for the
+   * lower ones.
+   */
   private static final int THRESHOLD = 2;
 
   /** Returns how often a module's file is read to prune it. */
@@ -62,14 +66,15 @@ public record SourceReads(RunScope scope, int devices, boolean onDevice) {
         .sum();
   }
 
-  /** Returns how often a module's file is read once more, after the block was. */
+  /** Returns how often a module's file is read after samples have read its block. */
   private int timesAfterSamples(LinearModule module) {
     if (!onDevice) {
       return 0;
     }
     ModuleRules rules = scope.rules().of(module);
     boolean whole = scope.rules().needMoments() || !rules.isByTiles();
-    // All blocks but the first are sent to the device while the one before runs, and aren't kept.
+    // All blocks but the first are sent to the device while the block before runs, and aren't kept
+    // in host memory.
     boolean kept = devices == 1 && LinearModules.block(module.name()).orElse(0) == 0;
     if (whole) {
       return kept ? 0 : 2;
@@ -77,7 +82,10 @@ public record SourceReads(RunScope scope, int devices, boolean onDevice) {
     return times(rules);
   }
 
-  /** Returns the bytes of the rows that are looked up for samples: their tokens', and positions. */
+  /**
+   * Returns the bytes of the rows that are looked up for samples: those of their tokens and
+   * positions.
+   */
   private long embeddings(List<int[]> samples) {
     ModelConfig config = scope.model().config();
     DecoderDescription decoder = DecoderFamilies.of(config).describe(config);

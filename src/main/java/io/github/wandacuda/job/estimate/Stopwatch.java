@@ -4,18 +4,18 @@ import io.github.wandacuda.calibration.Progress;
 import java.time.Duration;
 
 /**
- * Takes the time of work by doing it again until it gets no faster: Java's code is compiled while
- * it runs, and before that may take a hundred times as long. All measurements together take about
- * as long as was given, but for work that takes longer once.
+ * Measures work by doing it again until it gets no faster: Java compiles code while it runs, and
+ * until then the code may take a hundred times as long. All measurements together take about as
+ * long as is given, unless a single piece of work takes longer.
  */
 public final class Stopwatch {
-  /** As long as anybody likes to wait for an estimate. */
+  /** The time that measurements may take: an estimate should come within seconds. */
   public static final Duration MOST = Duration.ofSeconds(9);
 
-  /** The part of the time left that one measurement takes at most. */
+  /** A measurement takes at most one part in so many of the time that is left. */
   private static final int PART = 4;
 
-  /** Work has settled once it was this often in turn no faster than by a fifth. */
+  /** Work has settled once it was so often in a row not faster by a fifth or more. */
   private static final int SETTLED_TIMES = 3;
 
   private static final double FASTER = 0.8;
@@ -25,6 +25,12 @@ public final class Stopwatch {
   private final long begin = System.nanoTime();
   private double lost;
 
+  /**
+   * Starts the time.
+   *
+   * @param most how long all measurements may take together
+   * @param progress is told of them
+   */
   public Stopwatch(Duration most, Progress progress) {
     this.most = most.toNanos() / 1e9;
     this.progress = progress;
@@ -32,10 +38,12 @@ public final class Stopwatch {
   }
 
   /**
-   * Returns the least seconds that work took.
+   * Measures work.
    *
+   * @param work done once or several times
    * @param times how often the run does it: it isn't done more often here, since a short run
-   *     doesn't get to faster code either
+   *     doesn't get to compiled code either
+   * @return the least seconds that it took
    */
   public double seconds(Runnable work, double times) {
     double start = passed();
@@ -58,7 +66,10 @@ public final class Stopwatch {
     return least;
   }
 
-  /** Returns the seconds that were lost to code that wasn't compiled yet and to first reads. */
+  /**
+   * Returns the seconds by which the first repetitions took longer, since code wasn't compiled and
+   * files weren't read yet.
+   */
   public double lost() {
     return lost;
   }

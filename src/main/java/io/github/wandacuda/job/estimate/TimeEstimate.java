@@ -8,20 +8,21 @@ package io.github.wandacuda.job.estimate;
  * @param most with a slow disk
  */
 public record TimeEstimate(double least, double about, double most) {
-  /** What a program takes to begin and to end. */
+  /** The time in which a program starts and ends. */
   static final TimeEstimate START = new TimeEstimate(0.4, 1, 2);
 
-  /** How much faster or slower than measured work may go, and mostly goes. */
+  /** Factors of the measured time: at best, usually and at worst. */
   private static final double FASTER = 0.7;
 
   private static final double MOSTLY = 1.1;
   private static final double SLOWER = 1.6;
 
-  /** The largest number of a unit that is told; above it, the next unit takes its place. */
+  /** Above this number of a unit, the time is told in the next larger unit. */
   private static final int LARGEST = 150;
 
   private static final double SIXTY = 60;
 
+  /** Returns the estimate of work that took so many seconds when it was measured. */
   public static TimeEstimate ofWork(double seconds) {
     return new TimeEstimate(FASTER * seconds, MOSTLY * seconds, SLOWER * seconds);
   }

@@ -23,15 +23,15 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * One block in the middle of a model, through which samples run to see how long they take through
- * all blocks. They do so twice, a few tokens and a batch of them, or as many of its tokens as a
- * processor can multiply in a part of a second: from the two follow the seconds of a token and
- * those that each batch takes however many tokens it has.
+ * A block in the middle of a model, through which samples run to estimate how long they take
+ * through all blocks. Two amounts are measured: a few tokens, and a batch of samples or as many of
+ * its tokens as a processor can multiply in a fraction of a second. They give the seconds of a
+ * token, and the seconds that each batch takes however many tokens it has.
  */
 public final class TimedBlock implements AutoCloseable {
   private static final int FEW_TOKENS = 32;
 
-  /** Products that most processors do in a part of a second. */
+  /** The products that most processors compute in a fraction of a second. */
   private static final double PRODUCTS = 1e10;
 
   /** Products of a token in a block are about so many times the square of its width. */
@@ -44,7 +44,10 @@ public final class TimedBlock implements AutoCloseable {
   private final List<int[]> few;
   private final List<int[]> batch;
 
-  /** Tokens of a batch when it isn't cut, and how much longer its samples are than the cut ones. */
+  /**
+   * The tokens of a batch that isn't cut; {@code longer} is how many times the time of a measured
+   * token one of its tokens takes, since its samples are longer.
+   */
   private final double batchTokens;
 
   private final double longer;
@@ -52,8 +55,10 @@ public final class TimedBlock implements AutoCloseable {
   /**
    * Opens a block.
    *
+   * @param backend runs the block; stays the caller's
    * @param all token ids, of which those with the most tokens of one length are run
    * @param number the block's; the last one if there are fewer
+   * @param watch measures
    */
   public TimedBlock(
       ModelDirectory model, Backend backend, List<int[]> all, int number, Stopwatch watch) {
@@ -77,7 +82,7 @@ public final class TimedBlock implements AutoCloseable {
     return sequences.stream().mapToLong(sequence -> sequence.length).sum();
   }
 
-  /** Returns a batch, or as many tokens of a sample as there is time for. */
+  /** Returns a batch, or as many tokens of a sample as can be run in the time. */
   private List<int[]> batch(List<int[]> samples) {
     int[] first = samples.getFirst();
     double tokens = PRODUCTS / (WIDTHS * decoder.hiddenSize() * decoder.hiddenSize());
@@ -86,6 +91,7 @@ public final class TimedBlock implements AutoCloseable {
         : samples.subList(0, SampleBatch.size(samples, decoder.batchTokens()));
   }
 
+  /** Returns the block, which is closed with this. */
   public Block block() {
     return block;
   }
@@ -95,13 +101,18 @@ public final class TimedBlock implements AutoCloseable {
     return passing(tokens, run -> run.advance(block));
   }
 
-  /** Returns the seconds in which tokens pass all blocks and the next one of each is predicted. */
+  /** Returns the seconds in which tokens pass all blocks and each one's next token is predicted. */
   double predicting(double tokens) {
     return advancing(tokens)
         * (1 + vocabulary / (WIDTHS * decoder.hiddenSize() * decoder.blocks()));
   }
 
-  /** Returns the seconds in which tokens' inputs are observed in all blocks, and not kept. */
+  /**
+   * Returns the seconds in which the inputs of tokens are observed in all blocks. The tokens'
+   * outputs are dropped.
+   *
+   * @param moments whether second moments are summed
+   */
   double observing(double tokens, boolean moments) {
     return passing(
         tokens,
@@ -112,7 +123,7 @@ public final class TimedBlock implements AutoCloseable {
         });
   }
 
-  /** Returns the seconds in which tokens pass all blocks and score the experts by the way. */
+  /** Returns the seconds in which tokens pass all blocks while experts are scored. */
   public double scoring(double tokens, List<ExpertScore> wanted) {
     return passing(tokens, run -> DenseCalibration.score(run, block, wanted));
   }
@@ -143,7 +154,12 @@ public final class TimedBlock implements AutoCloseable {
     return decoder.blocks() * (longer * each * tokens + ofBatch * Math.ceil(tokens / batchTokens));
   }
 
-  /** Returns what the batch's tokens are to the block's modules. */
+  /**
+   * Observes the batch's tokens.
+   *
+   * @param arena holds the second moments
+   * @return what the block's modules read
+   */
   BlockStatistics observe(boolean moments, Arena arena) {
     try (BlockwiseRun run = new BlockwiseRun(decoder, batch)) {
       return run.observe(block, moments ? arena : null);

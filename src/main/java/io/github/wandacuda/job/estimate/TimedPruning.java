@@ -34,19 +34,19 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The time that modules take to be pruned, by pruning the first rows and columns of some of them as
- * they will be. What modules with the same inputs share grows with the columns' cube where a matrix
- * is factored; the rest of a row's time with their square or, without second moments, with their
- * number.
+ * The time in which modules are pruned, measured by pruning the first rows and columns of some of
+ * them with the run's own rules. The work that modules with the same inputs share grows with the
+ * cube of the columns if a matrix is factored. The rest of a row's time grows with their square or,
+ * without second moments, with their number.
  */
 final class TimedPruning implements AutoCloseable {
   /**
-   * Few enough to be done in a part of a second. By 512 SparseGPT of 5632 columns was estimated at
-   * twice its time, by 2048 at 1.5 times.
+   * The most columns that are pruned, few enough for a fraction of a second. With 512, SparseGPT of
+   * 5632 columns was estimated at twice its time, with 2048 at 1.5 times.
    */
   private static final int COLUMNS = 2048;
 
-  /** More than SparseGPT prunes at a time, so that all of its code is needed. */
+  /** More columns than SparseGPT prunes at a time, so that all of its code runs. */
   private static final int FEW_COLUMNS = 192;
 
   private static final int LEAST_ROWS = 64;
@@ -64,7 +64,13 @@ final class TimedPruning implements AutoCloseable {
 
   private record Key(ModuleRules rules, int columns) {}
 
-  /** The seconds of a part: what modules with the same inputs share, and the rest by row. */
+  /**
+   * The seconds of a module that was measured.
+   *
+   * @param columns how many were pruned
+   * @param shared seconds of what modules with the same inputs share
+   * @param row seconds of each row
+   */
   private record Measured(int columns, double shared, double row) {
     double seconds(LinearModule module, ModuleRules rules, boolean withShared) {
       double wider = (double) module.columns() / columns;
@@ -76,8 +82,9 @@ final class TimedPruning implements AutoCloseable {
   /**
    * Prepares measurements of a run's modules.
    *
-   * @param observed what the modules of one block read, which stand for all; if nothing is, modules
-   *     are measured by what the run's statistics say of them
+   * @param backend prunes
+   * @param observed what the modules of one block read, which stands for all blocks; without it,
+   *     modules are measured with the run's statistics
    */
   TimedPruning(
       RunScope scope, Backend backend, Optional<BlockStatistics> observed, Stopwatch watch) {
@@ -95,7 +102,7 @@ final class TimedPruning implements AutoCloseable {
     double seconds = 0;
     for (LinearModule module : scope.chosen()) {
       ModuleRules own = measurable(rules.of(module));
-      // A mixture has thousands of modules of few widths.
+      // A mixture has thousands of modules but few widths.
       Optional<LinearModule> like =
           likes.computeIfAbsent(new Key(own, module.columns()), key -> like(module, own));
       if (like.isPresent()) {
@@ -106,7 +113,10 @@ final class TimedPruning implements AutoCloseable {
     return seconds;
   }
 
-  /** Masks from a file are as long as their module; choosing them takes no longer than reading. */
+  /**
+   * Returns rules that can be measured on a part of a module: without masks from a file, which have
+   * their module's size. To choose masks takes no longer than to read them.
+   */
   private static ModuleRules measurable(ModuleRules rules) {
     return rules.method() != Method.MASKS
         ? rules
@@ -114,7 +124,8 @@ final class TimedPruning implements AutoCloseable {
   }
 
   /**
-   * Returns a module of which enough is known, with as many columns or else the most that any has.
+   * Finds a module to measure in another's place: one whose inputs are known, with as many columns
+   * or else the most that any has.
    */
   private Optional<LinearModule> like(LinearModule module, ModuleRules rules) {
     List<LinearModule> known =
@@ -140,7 +151,8 @@ final class TimedPruning implements AutoCloseable {
     if (known == null) {
       int few = columns(rules, module, FEW_COLUMNS);
       if (few < columns) {
-        // Code that isn't compiled yet would take seconds for all of them.
+        // Measured with few columns first: with code that isn't compiled yet, all of them would
+        // take seconds.
         Measured unused = measure(rules, module, few);
       }
       known = measure(rules, module, columns);
@@ -149,7 +161,7 @@ final class TimedPruning implements AutoCloseable {
     return known;
   }
 
-  /** Returns how many columns are pruned: whole groups, if they go by groups. */
+  /** Returns how many columns are pruned, whole groups if the rules are by groups. */
   private static int columns(ModuleRules rules, LinearModule module, int limit) {
     int most = Math.min(module.columns(), limit);
     if (!(rules.sparsity() instanceof Sparsity.GroupPattern pattern)) {
@@ -197,7 +209,7 @@ final class TimedPruning implements AutoCloseable {
     return corner;
   }
 
-  /** Returns what the first columns of a module read. */
+  /** Returns the inputs of a module's first columns. */
   private LayerInputs inputs(LinearModule module, ModuleRules rules, int columns, Arena arena) {
     float[] norms =
         observed
@@ -234,7 +246,7 @@ final class TimedPruning implements AutoCloseable {
     return new Gram(columns, MemorySegment.ofArray(triangle));
   }
 
-  /** A part of a module in memory, which stays as it is however often it is pruned. */
+  /** A part of a module in memory, which is restored each time that it was pruned. */
   private record Corner(WeightMatrix weights, RowTiles tiles, List<WeightMatrix> copies)
       implements TileSource {
     static Corner of(WeightMatrix weights, Arena arena, int workers) {

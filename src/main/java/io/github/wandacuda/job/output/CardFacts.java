@@ -19,13 +19,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What a model card says of a run in numbers and words.
+ * The numbers and words of a model card.
  *
  * @param source the model that was pruned
- * @param record what the run leaves of itself
+ * @param record of the run that pruned it
  */
 record CardFacts(ModelDirectory source, Provenance record) {
-  /** Keys of the record that a reader of the card can use, and their names there. */
+  /** The record's keys that tell a reader of the card something, and their names on the card. */
   private static final Map<String, String> NAMES = names();
 
   private static Map<String, String> names() {
@@ -46,7 +46,7 @@ record CardFacts(ModelDirectory source, Provenance record) {
     return names;
   }
 
-  /** Returns what the card begins with, as far as nothing was measured. */
+  /** Returns the card's first sentence, without measurements. */
   Verdict verdict() {
     if (!(record instanceof PruningRecord pruning)) {
       Sizes known = sizes().orElseThrow();
@@ -62,7 +62,11 @@ record CardFacts(ModelDirectory source, Provenance record) {
         methods.isEmpty() ? "a recipe" : methods, pruning.zeros(), pruning.elements());
   }
 
-  /** Returns the rows of the card's table. */
+  /**
+   * Returns the rows of the card's table.
+   *
+   * @param measured perplexities to add, if there are any
+   */
   String rows(Optional<ModelCard.Measured> measured) {
     Map<String, String> rows = new LinkedHashMap<>();
     sizes()
@@ -103,10 +107,14 @@ record CardFacts(ModelDirectory source, Provenance record) {
   }
 
   /**
-   * The sizes of a model and of what is left of it.
+   * The sizes of a model before and after parts were removed.
    *
-   * @param counts by kind of parts, how many there were and are
+   * @param counts for each kind of parts, how many there were and are
    * @param went a phrase for each kind
+   * @param parametersBefore the source's number of weights
+   * @param parametersAfter the result's number of weights
+   * @param bytesBefore of the source's tensors
+   * @param bytesAfter of the result's tensors
    */
   private record Sizes(
       Map<String, String> counts,

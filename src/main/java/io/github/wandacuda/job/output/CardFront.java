@@ -14,10 +14,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the front matter of a source's card says that holds of the result too, such as its licence.
- * It is read before work begins, and what is wrong with it is a warning: a card never ends a run.
+ * The entries of a source's front matter that hold for the result, too, such as its licence. They
+ * are read before work begins, and an error in them is a warning: a card never ends a run.
  *
- * @param values by their keys, each as YAML that stands behind the key
+ * @param values by their keys, each as the YAML that follows the key
  */
 public record CardFront(Map<String, String> values) {
   private static final Logger LOG = LoggerFactory.getLogger(CardFront.class);
@@ -30,7 +30,12 @@ public record CardFront(Map<String, String> values) {
       List.of(
           "license", "license_name", "license_link", "language", "library_name", "pipeline_tag");
 
-  /** Returns the files of an output that has a card of its own, or none, as asked. */
+  /**
+   * Returns the files of an output, with a card of its own if that is wanted.
+   *
+   * @param files as the source has them
+   * @throws UsageException if the output would have no place for a card
+   */
   public static SideFiles files(SideFiles files, boolean card) {
     boolean folder = files.files().stream().anyMatch(file -> isBelow(file, SideFiles.CARD));
     if (card && folder) {
@@ -49,7 +54,9 @@ public record CardFront(Map<String, String> values) {
         .refused("a file, since the output's model card has this name", "a folder");
   }
 
-  /** Reads what the source's card says, if the output has a card of its own; warns if it can't. */
+  /**
+   * Reads the source's front matter if the output has a card of its own. Warns if it can't be read.
+   */
   static CardFront read(SideFiles files) {
     if (!files.card() || !files.files().contains(SideFiles.CARD)) {
       return NONE;

@@ -15,6 +15,14 @@ import java.util.function.Consumer;
 /**
  * A job that copies a tensor to its place in another file, piece by piece. The pieces of a packed
  * weight are whole rows, since it is unpacked row by row.
+ *
+ * @param from the file to copy from
+ * @param tensor the tensor there
+ * @param to writes the other file
+ * @param place the tensor there
+ * @param pieceBytes bytes of a piece
+ * @param buffers a buffer for each worker
+ * @param clock takes the time of reading and writing
  */
 public record CopyTask(
     SafetensorsFile from,
@@ -25,7 +33,7 @@ public record CopyTask(
     TileBuffers buffers,
     PhaseClock clock)
     implements Job {
-  /** Returns a copy at the same place, in pieces that fill a buffer. */
+  /** Returns a copy to the same place, in pieces that fill a buffer. */
   public static CopyTask of(
       SafetensorsFile from,
       TensorInfo tensor,
@@ -37,7 +45,11 @@ public record CopyTask(
     return new CopyTask(from, tensor, to, tensor, bytes, buffers, clock);
   }
 
-  /** Copies tensors to the same places; {@code copied} is told of each. */
+  /**
+   * Copies tensors to the same places, and waits for all copies.
+   *
+   * @param copied called with each tensor once it is copied, by any worker
+   */
   public static void all(
       SafetensorsFile from,
       List<TensorInfo> tensors,

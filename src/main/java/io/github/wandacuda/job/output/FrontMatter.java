@@ -16,9 +16,9 @@ import org.snakeyaml.engine.v2.parser.ParserImpl;
 import org.snakeyaml.engine.v2.scanner.StreamReader;
 
 /**
- * Reads the YAML that a card begins with, event by event: nothing is nested in memory, and nothing
- * is kept that wasn't asked for. It is apart from {@link CardFront} because snakeyaml-engine may be
- * missing.
+ * Reads the YAML with which a card begins, event by event, so that nesting takes no memory and only
+ * the wanted values are kept. It is a class apart from {@link CardFront}, since snakeyaml-engine
+ * may be missing.
  */
 final class FrontMatter {
   private final Iterator<Event> events;
@@ -27,15 +27,17 @@ final class FrontMatter {
 
   private FrontMatter(String text, Collection<String> wanted) {
     LoadSettings settings = LoadSettings.builder().setCodePointLimit(Integer.MAX_VALUE).build();
-    // As api.lowlevel.Parse does it, whose package the engine's module doesn't export.
+    // Done as by api.lowlevel.Parse, whose package the engine's module doesn't export.
     this.events = new ParserImpl(settings, new StreamReader(settings, text));
     this.wanted = wanted;
   }
 
   /**
-   * Returns the values of some keys, each as YAML that stands behind its key: a scalar, or a list
-   * of scalars without repetitions. Keys with other values are left out.
+   * Returns the values of some keys, each as the YAML that follows its key: a scalar, or a list of
+   * scalars without repetitions. Keys with other values are left out.
    *
+   * @param text the front matter without its fences
+   * @param wanted the keys
    * @throws IllegalArgumentException if the text isn't YAML
    */
   static Map<String, String> read(String text, Collection<String> wanted) {
@@ -80,11 +82,13 @@ final class FrontMatter {
 
   /** Returns a scalar as one line of YAML. */
   private static String text(ScalarEvent value) {
-    // What is no JSON needn't be quoted; what was quoted stays text.
+    // A plain scalar that isn't JSON needs no quotes; a quoted one stays text.
     return value.isPlain() ? value.getValue() : JsonText.line(value.getValue());
   }
 
-  /** Returns a list of scalars; goes to the end of any other value, and returns nothing. */
+  /**
+   * Returns a list of scalars as YAML. Any other value is skipped, for which nothing is returned.
+   */
   private Optional<String> list(Event start) {
     if (start.getEventId() != Event.ID.SequenceStart) {
       skip(start);
@@ -105,7 +109,11 @@ final class FrontMatter {
     return plain && !items.isEmpty() ? Optional.of(String.join("", items)) : Optional.empty();
   }
 
-  /** Goes to the end of a value that begins with an event. */
+  /**
+   * Skips a value.
+   *
+   * @param first the value's first event
+   */
   private void skip(Event first) {
     int open = opened(first);
     while (open > 0) {

@@ -33,10 +33,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The journal of an unfinished directory, in the file {@code .wanda-cuda.journal}: a record on each
- * line, a CRC-32C and a JSON object. A line that a crash has cut off ends the journal.
+ * The journal of an unfinished directory, the file {@code .wanda-cuda.journal}: each line is a
+ * record, a CRC-32C and a JSON object. A line that a crash has cut off ends the journal.
  *
- * <p>The file is locked while it is open, so two runs can't write to one directory. The system
+ * <p>The file is locked while it is open, so that two runs can't write to one directory. The system
  * releases the lock when the process ends, even if it is killed.
  *
  * <p>A thread that may be interrupted must not use the journal, since an interrupt would close it.
@@ -57,7 +57,7 @@ public final class Journal implements AutoCloseable {
     this.channel = channel;
   }
 
-  /** Another run has locked the journal. */
+  /** The failure to open a journal that another run has locked. */
   public static final class Busy extends UsageException {
     private static final long serialVersionUID = 1L;
 
@@ -69,7 +69,13 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Opens or makes a directory's journal and locks it; {@link Busy} if another run has done so. */
+  /**
+   * Opens a directory's journal, or creates it, and locks it.
+   *
+   * @param directory has to exist
+   * @throws Busy if another run has locked it
+   * @throws io.github.wandacuda.error.OutputException if it can't be opened or created
+   */
   public static Journal open(Path directory) {
     return new Journal(directory.resolve(FILE_NAME), locked(directory));
   }
@@ -91,7 +97,10 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns the record that a finished run has put in the journal's place, if it has. */
+  /**
+   * Returns the record of a finished run, if one has replaced the journal and hasn't got its own
+   * name yet.
+   */
   public Optional<Provenance> finished() {
     byte[] content = content();
     if (content.length == 0 || content[0] != '{') {
@@ -105,7 +114,11 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns the first record of a directory's journal, if there is one, without a lock. */
+  /**
+   * Returns the first record of a directory's journal, without locking it.
+   *
+   * @return nothing if there is no journal, or it has no whole record
+   */
   static Optional<JsonNode> firstRecord(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
@@ -120,7 +133,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns the records up to the first that isn't whole, and cuts the file off there. */
+  /** Returns the records up to the first that isn't whole, and truncates the file there. */
   public List<JsonNode> records() {
     JournalLines lines = JournalLines.read(content());
     truncate(lines.bytes());
@@ -131,7 +144,11 @@ public final class Journal implements AutoCloseable {
     OutputException.writing(file, () -> channel.truncate(length).position(length));
   }
 
-  /** Replaces all records by one, which is on the device when this returns. */
+  /**
+   * Replaces all records by one, which is on the device when this returns.
+   *
+   * @param record values for JSON, by their keys
+   */
   public void restart(Map<String, ?> record) {
     truncate(0);
     append(record);
@@ -139,25 +156,35 @@ public final class Journal implements AutoCloseable {
     Folders.forceParent(file);
   }
 
-  /** Adds a record, which outlasts a crash of the process, and a power failure once forced. */
+  /**
+   * Adds a record. It survives a crash of the process at once, and a power failure after {@link
+   * #force}.
+   *
+   * @param record values for JSON, by their keys
+   */
   public void append(Map<String, ?> record) {
     byte[] line = JournalLines.line(record);
     OutputException.writing(file, () -> Channels.newOutputStream(channel).write(line));
   }
 
+  /** Waits until all records are on the device. */
   public void force() {
     OutputException.writing(file, () -> channel.force(true));
   }
 
+  /** Returns the journal's path. */
   public Path file() {
     return file;
   }
 
   /**
-   * Replaces the journal by the record of the finished run, which is {@link #rename renamed} then,
-   * so that at every moment there is one of the two; after an interruption in between, {@link
-   * #finished} returns it. The new file is locked before, so that no other run opens it as the
-   * journal of a run that has ended.
+   * Replaces the journal by the record of the finished run, which {@link #rename} then gives its
+   * own name. So there is one of the two at every moment; after an interruption in between, {@link
+   * #finished} returns the record. The new file is locked before, so that no other run opens it as
+   * the journal of a run that has ended.
+   *
+   * @param content the record's bytes
+   * @param attributes the attributes of the record's file, see {@link FileModes}
    */
   public void succeed(byte[] content, FileAttribute<?>... attributes) {
     Path next = AtomicWrite.temporary(file);
@@ -185,7 +212,8 @@ public final class Journal implements AutoCloseable {
   }
 
   /**
-   * Renames the record that has {@link #succeed replaced} the journal, perhaps in an earlier run.
+   * Gives the record that has {@link #succeed replaced} the journal, perhaps in an earlier run, its
+   * own name.
    */
   public void rename(Path record) {
     if (File.separatorChar == '\\') {
@@ -226,7 +254,7 @@ public final class Journal implements AutoCloseable {
       } catch (IOException | RuntimeException | Error e) {
         channel.close();
         if (!there && e instanceof IOException) {
-          // An interrupt, say: the empty file would stand for an interrupted run.
+          // After an interrupt, for instance: the empty file would look like an interrupted run.
           Files.deleteIfExists(file);
         }
         throw e;
@@ -241,7 +269,8 @@ public final class Journal implements AutoCloseable {
   }
 
   /**
-   * Refuses a link or a file with a second name: a write would change a file that isn't the run's.
+   * Refuses a journal that is a link or has a second name: a write would change a file that isn't
+   * the run's.
    */
   private static void requireOwn(Path file) {
     String found = null;

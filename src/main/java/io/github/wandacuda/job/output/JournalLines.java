@@ -16,11 +16,15 @@ import java.util.Optional;
 
 /**
  * The lines of a journal: each is the CRC-32C of a JSON object in eight hexadecimal digits, a space
- * and the object. It ends before the first line that isn't whole.
+ * and the object. The journal ends before the first line that isn't whole.
+ *
+ * @param records of the whole lines
+ * @param bytes of the whole lines
  */
 public record JournalLines(List<JsonNode> records, int bytes) {
   private static final int CHECKSUM_DIGITS = 8;
 
+  /** Reads a journal's content, up to the first line that isn't whole. */
   public static JournalLines read(byte[] content) {
     List<JsonNode> records = new ArrayList<>();
     int from = 0;
@@ -35,11 +39,16 @@ public record JournalLines(List<JsonNode> records, int bytes) {
     return new JournalLines(records, from);
   }
 
-  /** Returns the object of the first line, if that is whole. */
+  /**
+   * Returns the object of the first line.
+   *
+   * @return nothing if that line isn't whole
+   */
   public static Optional<JsonNode> first(byte[] content) {
     return Optional.ofNullable(record(content, 0, Math.max(0, lineEnd(content, 0))));
   }
 
+  /** Returns the line of a record, its line break included. */
   public static byte[] line(Map<String, ?> record) {
     String json = JsonText.line(record);
     byte[] bytes = json.getBytes(StandardCharsets.UTF_8);
@@ -56,7 +65,11 @@ public record JournalLines(List<JsonNode> records, int bytes) {
     return -1;
   }
 
-  /** Returns the record of a line, or null if it isn't one. */
+  /**
+   * Returns the record of a line.
+   *
+   * @return null if the line isn't one
+   */
   private static JsonNode record(byte[] content, int from, int end) {
     int start = from + CHECKSUM_DIGITS + 1;
     if (start > end || content[start - 1] != ' ') {

@@ -21,12 +21,12 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /**
- * The SHA-256 over the packed masks of all modules in a fixed order. Masks may come in any order:
- * those that come early wait, a few in memory and others in a temporary file, since all masks of a
- * large model would not fit into memory.
+ * The SHA-256 over the packed masks of all modules in a fixed order. Masks may come in any order
+ * and from several threads. Those that come early wait: a few in memory and the others in a
+ * temporary file, since all masks of a large model would not fit into memory.
  */
 public final class MaskDigest implements MaskSink, AutoCloseable {
-  /** The usual name of the file. */
+  /** The usual name of the temporary file. */
   public static final String SPILL = AtomicWrite.OWN + ".masks";
 
   private final int modules;
@@ -38,19 +38,34 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
   private long spilled;
   private int next;
 
-  /** A mask that waits, in memory unless that is null. */
+  /**
+   * A mask that waits.
+   *
+   * @param held the mask, or null if it is in the file
+   * @param offset where it is in the file, in bytes
+   * @param length its bytes
+   */
   private record Extent(MemorySegment held, long offset, long length) {}
 
   /**
-   * Starts a digest; its temporary file is made when it is needed, and deleted by {@link #close}.
-   * One that an interrupted run has left is deleted at once.
+   * Starts a digest. Its temporary file is created when it is needed, and deleted by {@link
+   * #close}; one that an interrupted run has left is deleted at once.
+   *
+   * @param modules how many masks there will be
+   * @param spill the path of the temporary file
    */
   public MaskDigest(int modules, Path spill) {
     this(modules, spill, 0);
     OutputDirectory.removeFile(spill);
   }
 
-  /** Starts a digest of masks that come nearly in order, so that a file is hardly ever needed. */
+  /**
+   * Starts a digest of masks that come nearly in order, so that a file is hardly ever needed.
+   *
+   * @param modules how many masks there will be
+   * @param spill the path of the temporary file
+   * @param heldBytes the most bytes of masks that wait in memory
+   */
   public MaskDigest(int modules, Path spill, long heldBytes) {
     this.modules = modules;
     this.spill = spill;
@@ -100,7 +115,7 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
     }
   }
 
-  /** Returns the digest in hexadecimal, after all masks were added. */
+  /** Returns the digest in hexadecimal. To be called once, after all masks were added. */
   public synchronized String hex() {
     if (next != modules) {
       throw new IllegalStateException("%d of %d masks are there".formatted(next, modules));
@@ -123,12 +138,13 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
   }
 
   /**
-   * A SHA-256 of each module's packed mask, by which the masks that were chosen are compared with
+   * A SHA-256 of each module's packed mask. With it, the masks that were chosen are compared with
    * those that a written shard shows, in whatever order they come. Safe for use by several threads.
    */
   public static final class ModuleDigests implements MaskSink {
     private final byte[][] digests;
 
+    /** Starts with no mask of so many modules. */
     public ModuleDigests(int modules) {
       digests = new byte[modules][];
     }
@@ -143,7 +159,10 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
       }
     }
 
-    /** Returns the index of the first module whose mask is another one in {@code others}, or -1. */
+    /**
+     * Returns the index of the first module whose mask differs from that in {@code others}, or -1
+     * if none does.
+     */
     public int mismatch(ModuleDigests others) {
       return Arrays.mismatch(digests, others.digests, Arrays::compare);
     }

@@ -24,9 +24,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The {@code README.md} of an output: what the Hub shows of a model, and in its front matter what
- * it files it under. It says what was done, what that is good for and how it is proved. Nothing in
- * it differs between two equal runs on one source.
+ * The {@code README.md} of an output: what the Hub shows of a model, with the front matter by which
+ * the Hub sorts it. It says what was done, what the result is good for and how it was verified. Two
+ * equal runs on one source write the same card.
  */
 public final class ModelCard {
   private static final Logger LOG = LoggerFactory.getLogger(ModelCard.class);
@@ -36,7 +36,13 @@ public final class ModelCard {
 
   private ModelCard() {}
 
-  /** What was measured of a source and its result on a text. */
+  /**
+   * What was measured of a source and its result.
+   *
+   * @param text the name of the text
+   * @param before the source's perplexity
+   * @param after the result's perplexity
+   */
   public record Measured(String text, double before, double after) {}
 
   static void write(
@@ -51,8 +57,11 @@ public final class ModelCard {
   }
 
   /**
-   * Adds what was measured to a finished output's card, if it has one. The run has ended well by
-   * then, so what goes wrong here is a warning.
+   * Adds what was measured to a finished output's card, if it has one. The run has succeeded by
+   * then, so a failure is only a warning.
+   *
+   * @param source the model that was pruned
+   * @param output the finished directory
    */
   public static void add(ModelDirectory source, Path output, Measured measured) {
     try {
@@ -92,7 +101,8 @@ public final class ModelCard {
           values.put("base_model", " " + name);
           values.put("base_model_relation", " finetune");
         });
-    // By these two the Hub offers code and a place to try the model, as for most sources.
+    // With these two keys the Hub offers code and a place to try the model, as it does for most
+    // sources.
     values.put("library_name", " transformers");
     values.put("pipeline_tag", " text-generation");
     values.putAll(inherited.values());
@@ -102,7 +112,9 @@ public final class ModelCard {
         .collect(Collectors.joining("\n", "---\n", "\n---\n"));
   }
 
-  /** Returns the source's name on the Hub, by its place in the cache or its own config. */
+  /**
+   * Returns the source's name on the Hub, from its place in the Hub's cache or from its own config.
+   */
   private static Optional<String> base(ModelDirectory source) {
     Matcher cached = CACHED.matcher(source.path().toAbsolutePath().toString());
     if (cached.find()) {

@@ -16,7 +16,7 @@ import java.util.function.Consumer;
 
 /**
  * The output's shards while they are written, each under a temporary name until it is complete. A
- * background thread forces complete ones to the device and gives them their names.
+ * background thread forces complete shards to the device and gives them their names.
  */
 public final class NewShards implements AutoCloseable {
   private final OutputDirectory output;
@@ -27,8 +27,12 @@ public final class NewShards implements AutoCloseable {
   private final DirectIo io;
 
   /**
-   * Makes shards that replace nothing or, with a check, those that have their names, which stay
-   * until then. Each is checked under its temporary name before, on the background thread.
+   * Prepares shards.
+   *
+   * @param output the directory in which they are written
+   * @param check checks each shard under its temporary name, on the background thread, before the
+   *     shard replaces the one that has its name; nothing for new shards
+   * @param io how they are written
    */
   public NewShards(OutputDirectory output, Optional<Consumer<Path>> check, DirectIo io) {
     this.output = output;
@@ -36,7 +40,14 @@ public final class NewShards implements AutoCloseable {
     this.io = io;
   }
 
-  /** Begins a shard with the source's name, a file's modes and the layout's header. */
+  /**
+   * Begins a shard.
+   *
+   * @param source has its name
+   * @param layout has its header
+   * @param like a file whose modes it gets
+   * @return for its tensors' bytes; closed by {@link #complete} or {@link #close}
+   */
   public ShardWriter begin(SafetensorsFile source, SafetensorsFile layout, Path like) {
     Path target = output.file(source.path().getFileName());
     Path temporary = AtomicWrite.temporary(target);
@@ -54,7 +65,7 @@ public final class NewShards implements AutoCloseable {
     return writer;
   }
 
-  /** Has a shard, of which every byte is written, get its name. */
+  /** Hands over a shard of which every byte is written. It gets its name in the background. */
   public void complete(SafetensorsFile source, ShardWriter writer) {
     open.remove(writer);
     Path target = output.path().resolve(source.path().getFileName());
@@ -76,7 +87,11 @@ public final class NewShards implements AutoCloseable {
     writer.publish(target, () -> check.ifPresent(shard -> shard.accept(temporary)));
   }
 
-  /** Waits until every complete shard has its name. */
+  /**
+   * Waits until every complete shard has its name.
+   *
+   * @throws RuntimeException what forcing, checking or renaming one threw
+   */
   public void finish() {
     background.await();
   }

@@ -33,10 +33,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The directory that a pruned model is written to. It has a {@link Journal} until the model is
+ * The directory to which a pruned model is written. It has a {@link Journal} until the model is
  * complete. At the end {@code wanda-cuda.json} replaces the journal and then gets its own name, or
- * the journal is removed, so at every moment the directory is either recognizably unfinished, or
- * finished without temporary files.
+ * the journal is removed. So at every moment the directory is either recognizably unfinished, or
+ * finished and without temporary files.
  *
  * <p>{@link #close} keeps the files, so that another run can resume, unless {@link #discard} was
  * called.
@@ -56,7 +56,7 @@ public final class OutputDirectory implements AutoCloseable {
   private Optional<RunRecords> interrupted = Optional.empty();
   private boolean discarded;
 
-  /** Whether the record of the finished run stands in the journal's place yet. */
+  /** Whether the record of the finished run is still in the journal's place. */
   private boolean lacksLastStep;
 
   private OutputDirectory(Path directory, SideFiles sideFiles, Checkpoint shards) {
@@ -66,7 +66,10 @@ public final class OutputDirectory implements AutoCloseable {
     this.shards = shards;
   }
 
-  /** The output, which is right, has a file of others that a program would load. */
+  /**
+   * The failure of an output that is right, but beside whose files somebody has put one that a
+   * program would load.
+   */
   private static final class AddedFile extends VerificationException {
     private static final long serialVersionUID = 1L;
 
@@ -82,8 +85,13 @@ public final class OutputDirectory implements AutoCloseable {
    * Makes the directory, or opens that of an earlier run, and locks it against other runs. It gets
    * the modes of the model's directory, see {@link FileModes}.
    *
+   * @param directory is created if it is missing
    * @param sideFiles the model's files that go along with the shards
    * @param shards those that the run makes, in whatever files they are yet
+   * @param resume whether an earlier run may be there
+   * @throws io.github.wandacuda.error.UsageException if something else is there, or another run is
+   *     at work in it
+   * @throws io.github.wandacuda.error.OutputException if it can't be created
    */
   public static OutputDirectory open(
       Path directory, SideFiles sideFiles, Checkpoint shards, boolean resume) {
@@ -95,7 +103,8 @@ public final class OutputDirectory implements AutoCloseable {
       return output;
     } catch (RuntimeException | Error e) {
       if (output.journalIsNew && output.journal != null) {
-        // An interrupt, say: a journal without records would stand for an interrupted run.
+        // After an interrupt, for instance: a journal without records would look like an
+        // interrupted run.
         delete(output.journal.file());
       }
       output.folders.forEach(OutputDirectory::delete);
@@ -127,15 +136,17 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
+  /** Returns the directory's path, as it was given. */
   public Path path() {
     return directory;
   }
 
   /**
-   * Does the last step of an earlier run that was stopped before it, unless what it wrote has been
-   * damaged since: then this run begins again.
+   * Takes the last step of an earlier run that was stopped before it. If what that run wrote has
+   * been damaged since, this run begins again instead.
    *
-   * @param check returns what is wrong with the output by the record of the earlier run, or nothing
+   * @param check returns what is wrong with the output, by the record of the earlier run, or
+   *     nothing
    */
   public void endEarlier(Function<Provenance, Optional<String>> check) {
     if (!lacksLastStep) {
@@ -155,15 +166,21 @@ public final class OutputDirectory implements AutoCloseable {
     finished = Optional.empty();
   }
 
+  /** Returns the record of an earlier run that has finished here. */
   public Optional<Provenance> finished() {
     return finished;
   }
 
+  /** Returns what an interrupted run has recorded here. */
   public Optional<RunRecords> interrupted() {
     return interrupted;
   }
 
-  /** Begins a run's journal, or checks that it is the run that was interrupted here. */
+  /**
+   * Begins a run's journal, or checks that this is the run that was interrupted here.
+   *
+   * @throws io.github.wandacuda.error.UsageException if another run was interrupted here
+   */
   public void begin(Fingerprint run) {
     if (interrupted.isPresent()) {
       run.requireSame(directory, interrupted.get().run());
@@ -177,7 +194,12 @@ public final class OutputDirectory implements AutoCloseable {
     return journal;
   }
 
-  /** Returns the path of a file that is about to be made, and makes its folder. */
+  /**
+   * Registers a file that is about to be written, for {@link #discard}, and creates its folder.
+   *
+   * @param relative its path in the directory
+   * @return its path
+   */
   public Path file(Path relative) {
     Path file = directory.resolve(relative);
     makeFolders(relative.getParent());
@@ -186,7 +208,7 @@ public final class OutputDirectory implements AutoCloseable {
     return file;
   }
 
-  /** Makes the directory and its parents, which may be links. */
+  /** Creates the directory and its parents, which may be links. */
   private void makeRoot() {
     makeAbove(directory.getParent());
     if (!Files.isDirectory(directory)) {
@@ -201,7 +223,7 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** Makes folders inside the directory, where links are refused. */
+  /** Creates folders inside the directory, where links are refused. */
   private void makeFolders(Path relative) {
     if (relative == null) {
       return;
@@ -231,18 +253,31 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
+  /**
+   * Copies a file that goes along with the shards.
+   *
+   * @param relative its path in the model's directory
+   */
   public void copy(Path relative) {
     file(sideFiles.name(relative));
     sideFiles.copy(relative, directory);
   }
 
+  /**
+   * Removes a file, if it is there.
+   *
+   * @throws io.github.wandacuda.error.OutputException if it can't be removed
+   */
   public static void removeFile(Path file) {
     OutputException.writing(file, () -> Files.deleteIfExists(file));
   }
 
   /**
-   * Writes the model card, if there is to be one, and the last file, by which the model is
-   * complete. What the run could be ended from again goes when its content is there.
+   * Writes the model card, if one is wanted, and the last file, with which the model is complete.
+   * Files from which the run could be resumed are removed once that file's content is there.
+   *
+   * @param source the model that was pruned
+   * @param provenance the content of the last file
    */
   public void finish(ModelDirectory source, Provenance provenance) {
     ModelCard.write(source, sideFiles, cardFront, this, provenance);
@@ -253,7 +288,12 @@ public final class OutputDirectory implements AutoCloseable {
     journal.rename(directory.resolve(Provenance.FILE_NAME));
   }
 
-  /** Checks, before anything is written, that there is no file that its run doesn't write. */
+  /**
+   * Checks that the directory has no file that the run doesn't write. To be called before anything
+   * is written.
+   *
+   * @throws io.github.wandacuda.error.UsageException if it has one that a program would load
+   */
   public void requireNoneAdded() {
     firstAdded()
         .ifPresent(
@@ -263,8 +303,10 @@ public final class OutputDirectory implements AutoCloseable {
   }
 
   /**
-   * Copies the files that go along with the shards, but for the last ones, and checks the directory
-   * as {@code verify} does; tells of files that nothing loads.
+   * Copies the files that go along with the shards, except those that make the model complete, and
+   * checks the directory as {@code verify} does. Warns of files that nothing loads.
+   *
+   * @throws VerificationException if somebody has added a file that a program would load
    */
   public void copyFiles() {
     sideFiles.files().forEach(this::copy);
@@ -282,7 +324,7 @@ public final class OutputDirectory implements AutoCloseable {
                     Printable.of(directory.resolve(file))));
   }
 
-  /** Removes temporary files of killed runs that this run didn't reuse. */
+  /** Removes temporary files of killed runs that this run hasn't reused. */
   private void removeLeftovers() {
     extraFiles().loaded().stream()
         .filter(AtomicWrite::isTemporary)
@@ -301,15 +343,17 @@ public final class OutputDirectory implements AutoCloseable {
     return ExtraFiles.of(shards, sideFiles, directory);
   }
 
-  /** Ends the journal of a run that leaves no record of itself; the model is complete then. */
+  /** Ends the journal of a run that leaves no record of itself. The model is complete then. */
   public void finish() {
     Folders.force(directory);
     journal.remove();
   }
 
   /**
-   * Keeps what a run has finished when it fails, so that another one can go on, unless its input is
-   * broken or its output wrong: then nothing is worth keeping.
+   * Decides what a failed run leaves. What it has finished is kept, so that another run can go on;
+   * unless the input is broken or the output wrong, when all of it is discarded.
+   *
+   * @param failure why the run failed
    */
   public void settle(Throwable failure) {
     Optional<WandaException> behind = RealCause.behind(failure);
@@ -328,8 +372,8 @@ public final class OutputDirectory implements AutoCloseable {
   }
 
   /**
-   * Tells a broken input or a wrong output, after which nothing is worth keeping, from a file that
-   * couldn't be read and may be readable the next time.
+   * Returns whether a failure means that the input is broken or the output wrong, and not that a
+   * file couldn't be read this time.
    */
   private static boolean isInputsOrOutputsFault(Throwable e) {
     return (e instanceof InputException && !(e.getCause() instanceof IOException))
@@ -337,7 +381,7 @@ public final class OutputDirectory implements AutoCloseable {
         || (e instanceof VerificationException && !(e instanceof AddedFile));
   }
 
-  /** Has {@link #close} delete all files that the run has made. */
+  /** Makes {@link #close} delete all files that the run has written. */
   public void discard() {
     discarded = true;
   }
@@ -346,7 +390,7 @@ public final class OutputDirectory implements AutoCloseable {
   public void close() {
     if (discarded) {
       files.forEach(OutputDirectory::delete);
-      // The last of all files, so that the directory is unfinished as long as any other exists.
+      // Deleted last, so that the directory is unfinished as long as any other file exists.
       delete(journal.file());
       folders.forEach(OutputDirectory::delete);
     }
@@ -355,7 +399,10 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** A file that can't be removed is left; without config.json the directory is no model. */
+  /**
+   * Deletes a file or an empty folder, if possible. If that fails it is left; without config.json
+   * the directory is no model.
+   */
   public static void delete(Path path) {
     try {
       Files.deleteIfExists(path);

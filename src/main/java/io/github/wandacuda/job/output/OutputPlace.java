@@ -22,7 +22,14 @@ import java.util.stream.Stream;
 public final class OutputPlace {
   private OutputPlace() {}
 
-  /** Checks that nothing else is in a directory, which isn't inside the model's or around it. */
+  /**
+   * Checks that a directory can become an output: it is empty or missing, and neither inside the
+   * model's directory nor around it.
+   *
+   * @param model the model's directory
+   * @param resume whether an earlier run may be there
+   * @throws UsageException if it can't
+   */
   public static void check(Path directory, Path model, boolean resume) {
     boolean inside = FileIdentity.isWithin(directory, model);
     if (inside || FileIdentity.isWithin(model, directory)) {
@@ -41,20 +48,25 @@ public final class OutputPlace {
     }
   }
 
-  /** Returns whether a run has finished in a directory, so that nothing will be written. */
+  /**
+   * Returns whether a run has finished in a directory, so that a resumed run will write nothing.
+   */
   public static boolean isFinished(Path directory) {
     return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !UnfinishedRun.isIn(directory);
   }
 
-  /** Returns the record of the run that has finished in a directory, if one has. */
+  /** Returns the record of the run that has finished in a directory. */
   public static Optional<Provenance> record(Path directory) {
     return UnfinishedRun.isIn(directory) ? Optional.empty() : Provenance.read(directory);
   }
 
-  /** Checks that a directory is empty; the message tells an interrupted run from other files. */
+  /**
+   * Checks that a directory is empty. The message distinguishes an interrupted run from other
+   * files.
+   */
   private static void requireEmpty(Path directory) {
     if (UnfinishedRun.isIn(directory)) {
-      // Throws if another run, which is at work, has locked it.
+      // Throws if another run is at work and has locked it.
       Journal.open(directory).close();
       throw holdsInterruptedRun(directory);
     }
@@ -65,6 +77,7 @@ public final class OutputPlace {
     }
   }
 
+  /** Returns the failure of a directory that holds an interrupted run, for the caller to throw. */
   static UsageException holdsInterruptedRun(Path directory) {
     return ErrorDetails.file(directory)
         .hint(wayOn(directory))
@@ -73,7 +86,7 @@ public final class OutputPlace {
 
   private static String wayOn(Path directory) {
     if (Journal.firstRecord(directory).isEmpty() && !SavedSteps.areIn(directory)) {
-      // It may be any command's, and not all of them go on.
+      // The interrupted run may be that of any command, and not all of them can resume.
       return "it has written nothing: take the directory away";
     }
     return UnfinishedRun.ofRun(directory, Fingerprint.PARTS).isPresent()
@@ -82,8 +95,11 @@ public final class OutputPlace {
   }
 
   /**
-   * Checks that a directory without a journal holds only files that a run makes, and not all of
-   * them. Only then may a run write over them.
+   * Checks that a directory without a journal holds only files that a run writes, and not all of
+   * them. Only then may a run overwrite them.
+   *
+   * @param own the files that the run writes, relative to the directory
+   * @throws UsageException if it holds others
    */
   static void requireOwn(Path directory, Set<Path> own) {
     List<Path> entries = entries(directory);
@@ -101,6 +117,7 @@ public final class OutputPlace {
     }
   }
 
+  /** Returns the failure of a file that is in the way, for the caller to throw. */
   public static UsageException foreign(Path file) {
     return ErrorDetails.file(file)
         .hint("take it away, or name another directory")
@@ -108,8 +125,11 @@ public final class OutputPlace {
   }
 
   /**
-   * Checks that no link is where a run makes a folder, and no folder where it makes a file, since
-   * it can't or mustn't replace these.
+   * Checks that no link is where a run creates a folder, and no folder where it writes a file: it
+   * couldn't or mustn't replace these.
+   *
+   * @param own the files that the run writes, relative to the directory
+   * @throws UsageException if there is one
    */
   static void requirePlain(Path directory, Set<Path> own) {
     for (Path file : own) {

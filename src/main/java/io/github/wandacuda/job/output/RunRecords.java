@@ -35,6 +35,7 @@ import java.util.Set;
  *       and later blocks no longer hold.
  * </ul>
  *
+ * @param run the fingerprint of the run
  * @param tensors the last record of each tensor, by its name
  * @param states the records of hidden states, the latest first
  */
@@ -42,11 +43,17 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   /**
    * A tensor that is written.
    *
+   * @param name the tensor's full name
    * @param checksum the CRC-32C of its bytes
    * @param module the module's result; null for a copied tensor
    */
   public record Tensor(String name, int checksum, Module module) implements Serializable {
-    /** Returns the tensor of a module that was pruned, with its norms if they are wanted. */
+    /**
+     * Returns the tensor of a module that was pruned.
+     *
+     * @param checksum the CRC-32C of its bytes
+     * @param norms whether the module's norms are kept
+     */
     public static Tensor of(ModuleResult result, int checksum, boolean norms) {
       return new Tensor(
           result.module().tensor().name(),
@@ -59,6 +66,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
               result.errors()));
     }
 
+    /** Returns the journal's record of the tensor. */
     public Map<String, Object> record() {
       Map<String, Object> record = new LinkedHashMap<>();
       record.put("tensor", name);
@@ -70,10 +78,23 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     }
   }
 
-  /** A module's result. */
+  /**
+   * A module's result.
+   *
+   * @param pruned how many weights its mask prunes
+   * @param zeros how many of its weights are zero
+   * @param zeroRows how many of its rows are all zeros
+   * @param norms of its input columns in a calibrated run, or null
+   * @param errors of its outputs, or null if they weren't measured
+   */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record Module(long pruned, long zeros, int zeroRows, float[] norms, OutputErrors errors)
       implements Serializable {
+    /**
+     * Returns the result of a module.
+     *
+     * @param known norms that are known otherwise, used if none were recorded
+     */
     public ModuleResult result(LinearModule of, float[] known) {
       return new ModuleResult(of, pruned, zeros, zeroRows, known, errors);
     }
@@ -101,12 +122,17 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
    */
   public record States(int block, int checksum, Set<String> tensors) {}
 
-  /** Returns the first record of a run. */
+  /** Returns the first record of a run's journal. */
   public static Map<String, Object> run(Fingerprint fingerprint) {
     return Map.of("run", fingerprint.parts());
   }
 
-  /** Returns the records of a shard's tensors that need one; nothing unless all have it. */
+  /**
+   * Returns the records of a shard's tensors that are to have one.
+   *
+   * @param chosen the run's modules in the shard
+   * @return nothing unless all of these are recorded
+   */
   public Optional<List<Tensor>> all(SafetensorsFile shard, List<LinearModule> chosen) {
     Set<TensorInfo> pruned = RunScope.tensors(chosen);
     List<Tensor> all = new ArrayList<>();
@@ -123,6 +149,12 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     return Optional.of(all);
   }
 
+  /**
+   * Returns the record of hidden states that are written.
+   *
+   * @param block the block that will read them
+   * @param checksum the CRC-32C of their bytes
+   */
   public static Map<String, Object> states(int block, int checksum) {
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("states", block);
@@ -135,7 +167,11 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     return Map.of("resumed", block);
   }
 
-  /** Reads a journal; returns nothing if it doesn't begin with a run. */
+  /**
+   * Reads a journal's records.
+   *
+   * @return nothing if they don't begin with a run
+   */
   public static Optional<RunRecords> read(List<JsonNode> records) {
     if (records.isEmpty() || !records.get(0).path("run").isObject()) {
       return Optional.empty();
@@ -146,7 +182,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
       try {
         take(record, tensors, states);
       } catch (IllegalArgumentException noNumber) {
-        // No run writes such a record, so its tensor counts as not written.
+        // No run writes such a record, so its tensor counts as unwritten.
         tensors.remove(record.path("tensor").asText());
       }
     }

@@ -13,9 +13,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What a calibrated run on a cluster leaves in its unfinished output for one that resumes it: each
- * block's norms, and now and then the hidden states that a block has read, a file for each batch,
- * which the process that has the batch writes.
+ * Files that a calibrated run on a cluster keeps in its unfinished output, so that it can be
+ * resumed: each block's norms, and from time to time the hidden states that a block has read.
+ * States are a file for each batch, which the process that has the batch writes.
  */
 public final class SavedBlocks {
   private static final int NONE = -1;
@@ -27,11 +27,21 @@ public final class SavedBlocks {
   private final boolean resumed;
   private long last = System.nanoTime();
 
-  /** The block whose states this run has begun with; a batch that is lost begins there again. */
+  /**
+   * The block whose saved states this run has begun with. They are kept, since a batch that is lost
+   * with a process begins there again.
+   */
   private int begun = NONE;
 
   private int latest = NONE;
 
+  /**
+   * Prepares the files.
+   *
+   * @param every how much time passes until states are saved again
+   * @param batches of the run's samples
+   * @param hiddenSize features of a token's hidden state
+   */
   public SavedBlocks(
       OutputDirectory output, Duration every, List<SampleBatch> batches, int hiddenSize) {
     this.output = output;
@@ -45,12 +55,19 @@ public final class SavedBlocks {
     return output.path().resolve("%s.norms-%d".formatted(AtomicWrite.OWN, block));
   }
 
-  /** Returns the file of the states that a block reads of a batch. */
+  /**
+   * Returns the file of the states that a block reads of a batch.
+   *
+   * @param output the unfinished output
+   */
   public static Path states(Path output, int block, int batch) {
     return output.resolve("%s.batch-%d-%d".formatted(AtomicWrite.OWN, block, batch));
   }
 
-  /** Returns the norms that an interrupted run has left, by block, without a gap. */
+  /**
+   * Returns the norms that an interrupted run has left, by block and by module. Blocks are those
+   * from 0 on without a gap.
+   */
   public Map<Integer, Map<String, float[]>> norms() {
     Map<Integer, Map<String, float[]>> norms = new TreeMap<>();
     while (resumed && Files.isRegularFile(norms(norms.size()))) {
@@ -59,7 +76,12 @@ public final class SavedBlocks {
     return norms;
   }
 
-  /** Returns the first block that samples have to run to, where so many have their norms. */
+  /**
+   * Finds where samples have to begin.
+   *
+   * @param blocks how many blocks have their norms already
+   * @return the block behind the last one of these whose states are all there; 0 if none has states
+   */
   public int first(int blocks) {
     for (int block = blocks - 1; block >= 0; block--) {
       if (holds(block)) {
@@ -85,6 +107,10 @@ public final class SavedBlocks {
     return true;
   }
 
+  /**
+   * Returns whether the states that a block reads are to be saved: enough time has passed since
+   * states were saved last, and the disk has room. Registers their files then.
+   */
   public boolean isTime(int block) {
     long bytes = batches.stream().mapToLong(batch -> batch.tokens() * tokenBytes).sum();
     if (System.nanoTime() - last < every.toNanos() || !SpaceCheck.hasDisk(output.path(), bytes)) {
@@ -99,7 +125,11 @@ public final class SavedBlocks {
   }
 
   /**
-   * Keeps what is known once a block is pruned, and the states that it has read if they were saved.
+   * Saves a block's norms once it is pruned.
+   *
+   * @param norms of the block's modules
+   * @param saved whether the states that the block has read were saved, so that older ones can be
+   *     removed, except those with which this run began
    */
   public void add(int block, Statistics norms, boolean saved) {
     register(norms(block));
@@ -118,6 +148,7 @@ public final class SavedBlocks {
         batch -> OutputDirectory.removeFile(states(output.path(), block, batch.index())));
   }
 
+  /** Removes all of these files. */
   public void remove() {
     for (int block = 0; Files.exists(norms(block)); block++) {
       OutputDirectory.removeFile(norms(block));

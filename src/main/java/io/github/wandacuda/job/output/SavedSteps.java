@@ -13,8 +13,9 @@ import java.util.Map;
 import java.util.function.DoubleSupplier;
 
 /**
- * The losses of steps in the order of a search, kept in the unfinished output until its run ends:
- * in a file of one line, as a {@link Journal} has them, which also says what they depend on.
+ * The losses that a search has measured step by step, kept in the unfinished output until its run
+ * ends. The file has one line, as a {@link Journal} has them, which also says what the losses
+ * depend on.
  */
 public final class SavedSteps {
   public static final String FILE_NAME = AtomicWrite.OWN + ".steps";
@@ -29,12 +30,18 @@ public final class SavedSteps {
     this.fingerprint = fingerprint;
   }
 
-  /** Returns what knows nothing and keeps nothing. */
+  /** Returns steps that are never known and not kept. */
   public static SavedSteps none() {
     return new SavedSteps(null, null);
   }
 
-  /** Returns what an interrupted run has left, or nothing if that is damaged. */
+  /**
+   * Returns the steps that an interrupted run has left, or none if the file is missing or damaged.
+   *
+   * @param directory the unfinished output
+   * @param fingerprint what the losses depend on
+   * @throws io.github.wandacuda.error.UsageException if another search has left the file
+   */
   public static SavedSteps in(Path directory, Fingerprint fingerprint) {
     SavedSteps steps = new SavedSteps(directory.resolve(FILE_NAME), fingerprint);
     if (areIn(directory)) {
@@ -42,23 +49,24 @@ public final class SavedSteps {
           .ifPresent(
               saved -> {
                 fingerprint.requireSame(directory, Fingerprint.of(saved.path("search")));
-                // JSON has no number for a loss that isn't finite.
+                // A loss that isn't finite is a text, since JSON has no number for it.
                 saved.path("losses").forEach(loss -> steps.losses.add(loss.asDouble(Double.NaN)));
               });
     }
     return steps;
   }
 
+  /** Returns whether a directory has such a file. */
   static boolean areIn(Path directory) {
     return Files.isRegularFile(directory.resolve(FILE_NAME), LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Returns how many of the next steps needn't be measured. */
+  /** Returns how many of the next steps are known already. */
   public int known() {
     return losses.size() - next;
   }
 
-  /** Returns the loss of the next step, which is measured and kept unless it is known. */
+  /** Returns the loss of the next step. Unless it is known, it is measured and saved. */
   public double next(DoubleSupplier measure) {
     if (known() == 0) {
       losses.add(measure.getAsDouble());

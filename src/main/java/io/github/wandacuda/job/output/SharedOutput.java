@@ -34,14 +34,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An output that several parts of a run write, each its shards. They agree by the first record of
- * the journal, which each locks for a moment when it begins and again when its shards are finished:
- * so one of them is the last, finds all shards finished, and completes the output while it has the
- * lock.
+ * An output that several parts of a run write, each its own shards. The parts agree by the first
+ * record of the journal. Each part locks the journal for a moment when it begins, and again when
+ * its shards are finished. So one of them is the last: it finds all shards finished, and completes
+ * the output while it has the lock.
  *
- * <p>Nothing that a part has finished is deleted when another one fails, whatever the reason.
+ * <p>If a part fails, whatever the reason, nothing that other parts have finished is deleted.
  *
- * @param shards what the output's will be, all parts' together
+ * @param path the output's directory
+ * @param part this part
+ * @param model the source
+ * @param shards those of the output, of all parts together
+ * @param sideFiles the source's files that go along with the shards
  */
 public record SharedOutput(
     Path path, Part part, ModelDirectory model, Checkpoint shards, SideFiles sideFiles) {
@@ -51,14 +55,21 @@ public record SharedOutput(
   private static final int SAMPLED_TENSORS = 64;
   private static final int SAMPLE_BYTES = 4096;
 
-  /** Longer than parts hold the journal when they begin; a run that is no part holds it longer. */
+  /**
+   * How long a part waits for the journal when it begins. Parts lock it for a shorter time, a run
+   * that isn't a part for a longer one.
+   */
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static final long PAUSE_MILLIS = 50;
 
   private static final Logger LOG = LoggerFactory.getLogger(SharedOutput.class);
 
-  /** Returns what all parts of a run have in common. */
+  /**
+   * Returns the fingerprint that all parts of a run have.
+   *
+   * @param plan the record of the run without its results
+   */
   public Fingerprint fingerprint(Provenance plan) {
     Map<String, String> parts = new LinkedHashMap<>();
     parts.put(Fingerprint.PARTS, String.valueOf(part.of()));
@@ -67,13 +78,19 @@ public record SharedOutput(
   }
 
   /**
-   * Begins the run, or joins it and goes on with what the part may have done before.
+   * Begins the run, or joins it and continues what this part may have done before.
    *
+   * @param plan the record of the run without its results
    * @param run the fingerprint
-   * @param earlier says what is wrong with an output whose run was stopped before its last step
-   * @param finished is given the record if all is done
-   * @param share does what is the part's
-   * @param end is given the output when that is done, and completes it if no other part is left
+   * @param earlier returns what is wrong with an output whose run was stopped before its last step,
+   *     or nothing
+   * @param finished called with the record if the output is complete
+   * @param share writes this part's shards
+   * @param end called with the output when they are written; completes it if no other part is left
+   * @return what {@code finished} or {@code end} returned
+   * @throws io.github.wandacuda.error.UsageException if another run or the same part is at work in
+   *     the output
+   * @throws CancelledException if the thread is interrupted; what is finished is kept
    */
   public <T> T run(
       Provenance plan,
@@ -105,7 +122,8 @@ public record SharedOutput(
       try (lock) {
         share.run();
       }
-      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
+      // The part's lock is released first: another part that looks under the journal's lock has to
+      // see that this one isn't at work any more.
       try (OutputDirectory output = open(Duration.ofDays(1))) {
         output.endEarlier(check);
         if (output.finished().isPresent()) {
@@ -122,7 +140,7 @@ public record SharedOutput(
     }
   }
 
-  /** Opens the output when no other part has it open. */
+  /** Opens the output, after waiting for other parts that have it open. */
   private OutputDirectory open(Duration patience) {
     long start = System.nanoTime();
     while (true) {
@@ -137,7 +155,13 @@ public record SharedOutput(
     }
   }
 
-  /** Looks, under the journal's lock, which parts are done; finished if this one ends all. */
+  /**
+   * Returns which parts are done. To be called under the journal's lock.
+   *
+   * @param isDone whether a part, by its number, has finished its shards
+   * @return finished if all parts are done and none is at work, so that this part completes the
+   *     output
+   */
   public PartState state(IntPredicate isDone) {
     int done = (int) IntStream.rangeClosed(1, part.of()).filter(isDone).count();
     Optional<Part> atWork = PartLock.atWork(path, part.of());
@@ -151,7 +175,8 @@ public record SharedOutput(
   }
 
   /**
-   * Says that a shard is no longer what a part has left, and which part has to run again.
+   * Returns the failure of a shard that is no longer what a part has written, for the caller to
+   * throw. It says which part has to run again.
    *
    * @param place the shard, or the tensor in it, that has other bytes
    */
@@ -168,7 +193,7 @@ public record SharedOutput(
             .hint("run %s again".formatted(writer)));
   }
 
-  /** Says that nobody looks at the shards of other parts before the output is completed. */
+  /** Warns that the shards of other parts aren't checked before the output is completed. */
   public void warnUnchecked() {
     LOG.warn(
         "{}: {} completes the output without a check of the other parts' shards, as it was told to",
@@ -176,7 +201,7 @@ public record SharedOutput(
         part);
   }
 
-  /** Keeps everything: other parts have worked on it too. */
+  /** Keeps everything after a failure, since other parts have worked on the output, too. */
   private void settle(Throwable failure) {
     if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
       throw new CancelledException(
@@ -189,8 +214,8 @@ public record SharedOutput(
 
   /**
    * Returns the SHA-256, in hexadecimal, over the bytes in the middle of up to 64 tensors of each
-   * shard. They tell a model from another of the same shapes, such as what it was fine-tuned to,
-   * and don't depend on where a copy of it lies or when that was made.
+   * shard. It distinguishes models of the same shapes, such as a model and its fine-tuned form, and
+   * doesn't depend on where a copy lies or when it was made.
    */
   private static String weights(ModelDirectory model) {
     MessageDigest digest = Sha256.digest();

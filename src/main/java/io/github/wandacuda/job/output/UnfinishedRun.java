@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Recognizes a directory in which a run has begun and not ended, when it is given as a model: the
- * unfinished output of {@code prune} or of packing, or a model of which a part is pruned in place.
+ * Recognizes a directory with an unfinished run when it is given as a model: the unfinished output
+ * of {@code prune} or of packing, or a model of which a part is pruned in place.
  */
 public final class UnfinishedRun {
   private UnfinishedRun() {}
@@ -23,14 +23,18 @@ public final class UnfinishedRun {
     return Files.exists(directory.resolve(Journal.FILE_NAME), LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Checks that no run is unfinished in a directory; the message says which is, and what to do. */
+  /**
+   * Checks that no run is unfinished in a directory.
+   *
+   * @throws io.github.wandacuda.error.InputException if one is; it says which run, and what to do
+   */
   public static void requireNone(Path directory) {
     if (isIn(directory)) {
       throw new InputException(describe(directory));
     }
   }
 
-  /** Returns in words what is unfinished in a directory, and what to do. */
+  /** Returns what is unfinished in a directory, and what to do about it. */
   public static ErrorDetails describe(Path directory) {
     if (isInPlace(directory)) {
       return noModel(
@@ -58,7 +62,12 @@ public final class UnfinishedRun {
     return ErrorDetails.file(directory).expected("a model", found).hint(hint);
   }
 
-  /** Returns a part of the fingerprint of a directory's run, if it has that. */
+  /**
+   * Returns a part of the fingerprint of a directory's run.
+   *
+   * @param part the part's name
+   * @return nothing if there is no run, or its fingerprint has no such part
+   */
   static Optional<String> ofRun(Path directory, String part) {
     return Journal.firstRecord(directory)
         .map(first -> first.path("run").path(part))

@@ -55,20 +55,26 @@ import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** From weights with zeros to packed ones, or back to what those stand for. */
+/** The direction of a packing: from weights with zeros to packed ones, or back. */
 public enum Packing {
   PACK,
   UNPACK;
 
-  /** Returns the command that does it. */
+  /** Returns the name of the command that does it. */
   public String command() {
     return name().toLowerCase(Locale.ROOT);
   }
 
+  /** Returns whether it is {@link #PACK}. */
   public boolean packs() {
     return this == PACK;
   }
 
+  /**
+   * Checks that a model can be packed, or unpacked.
+   *
+   * @throws io.github.wandacuda.error.InputException if it is packed already, or isn't packed
+   */
   void require(ModelDirectory model) {
     if (packs()) {
       model.requireUnpacked("pack");
@@ -83,6 +89,11 @@ public enum Packing {
     }
   }
 
+  /**
+   * Writes the output's {@code config.json}, which says whether the model is packed.
+   *
+   * @param model the source
+   */
   public void writeConfig(ModelDirectory model, OutputDirectory output) {
     Path source = model.config().file();
     byte[] bytes = InputFile.bytes(source);
@@ -92,7 +103,14 @@ public enum Packing {
     AtomicWrite.replace(target, out -> out.write(config), FileModes.like(source));
   }
 
-  /** Plans shards: what weights keep is counted, since a header says how long each tensor is. */
+  /**
+   * Plans shards. To pack, the values that weights keep are counted first, since a header says how
+   * long each tensor is.
+   *
+   * @param modules the linear modules of the model
+   * @param workers read the weights
+   * @param progress counts the bytes that are read
+   */
   List<ShardPlan> plan(
       List<LinearModule> modules,
       List<SafetensorsFile> shards,
@@ -103,7 +121,12 @@ public enum Packing {
         : shards.stream().map(shard -> new ShardPlan(shard, List.of(), shard)).toList();
   }
 
-  /** Writes shards side by side; {@code done} takes the bytes of each tensor after it. */
+  /**
+   * Writes shards side by side.
+   *
+   * @param output takes them
+   * @param done called with the bytes of each tensor that is written
+   */
   void write(List<ShardPlan> plans, NewShards output, Workers workers, LongConsumer done) {
     try (TileBuffers buffers = buffers(workers)) {
       plans.forEach(plan -> plan.modules().forEach(module -> module.reserve(buffers)));
@@ -215,11 +238,20 @@ public enum Packing {
   }
 
   /**
-   * The shards of a pruned output, packed where they lie once all of them are complete and checked,
-   * one at a time. Each stays until its packed form is on the device, and was compared with it.
+   * The shards of a pruned output, which are packed in place one after the other once all of them
+   * are complete and checked. Each stays until its packed form is on the device and was compared
+   * with it.
+   *
+   * @param model the source, whose modules the output has
+   * @param output the unfinished output
+   * @param workers do the work
    */
   public record PackedOutput(ModelDirectory model, OutputDirectory output, Workers workers) {
-    /** Packs all shards, and compares each with the one that it replaces if that is wanted. */
+    /**
+     * Packs all shards.
+     *
+     * @param verify whether each is compared with the one that it replaces
+     */
     public void pack(boolean verify) {
       Packing.PACK.require(model);
       List<ShardPlan> plans = new ArrayList<>();
@@ -236,8 +268,8 @@ public enum Packing {
     }
 
     /**
-     * Unpacks the shards that an interrupted run has packed already, so that it goes on as if it
-     * had packed none. One that is broken is left: the run will write it anew.
+     * Unpacks the shards that an interrupted run has packed already, so that the run goes on as if
+     * it had packed none. A broken shard is left; the run will write it again.
      */
     public void unpack() {
       for (SafetensorsFile source : model.checkpoint().shards()) {
@@ -276,7 +308,7 @@ public enum Packing {
       return output.path().resolve(source.path().getFileName());
     }
 
-    /** Returns the modules of a shard of the model as they are in the output's. */
+    /** Returns the modules of one of the model's shards as they are in the output's shard. */
     private List<LinearModule> modules(SafetensorsFile source, SafetensorsFile pruned) {
       return model.modules().stream()
           .filter(module -> module.shard().equals(source))
@@ -286,14 +318,18 @@ public enum Packing {
   }
 
   /**
-   * How a shard lies packed. Its tensors are in the order of their elements' sizes, the largest
-   * first, so that each is aligned, and otherwise in the source's order.
+   * The layout of a packed shard. Its tensors are ordered by the size of their elements, the
+   * largest first, so that each is aligned, and otherwise as in the source.
+   *
+   * @param source the shard to pack
+   * @param modules the weights in it that may be packed
+   * @param layout the packed shard's header
    */
   record ShardPlan(SafetensorsFile source, List<ModulePlan> modules, SafetensorsFile layout) {
     private static final Logger LOG = LoggerFactory.getLogger(Packing.class);
     private static final Pattern SIZE = Pattern.compile("\\D+(\\d+).*");
 
-    /** Returns the bytes that a tensor's elements take, 1 if they take fewer or it isn't known. */
+    /** Returns the bytes of a tensor's elements; 1 if they have fewer or the type isn't known. */
     private static int elementBytes(TensorInfo tensor) {
       Matcher size = SIZE.matcher(tensor.dtype());
       if (!size.matches() || size.group(1).length() > 2) {
@@ -315,12 +351,16 @@ public enum Packing {
       }
     }
 
-    /** Plans a shard; the weights that may be packed are counted. */
+    /**
+     * Plans a shard.
+     *
+     * @param counted the weights that may be packed, whose values are counted
+     */
     static ShardPlan of(SafetensorsFile source, List<ModulePlan> counted) {
       List<ModulePlan> packed = counted.stream().filter(ModulePlan::pays).toList();
       Map<TensorInfo, ModulePlan> byTensor = new HashMap<>();
       packed.forEach(module -> byTensor.put(module.weight(), module));
-      // Of their places only the lengths hold yet.
+      // Only their lengths are right yet, not their places.
       List<TensorInfo> parts = new ArrayList<>();
       for (TensorInfo tensor : source.tensors()) {
         ModulePlan module = byTensor.get(tensor);
@@ -365,7 +405,7 @@ public enum Packing {
       return SafetensorsFile.of(source.path(), header, unused -> Unread.BYTES);
     }
 
-    /** The tensors of a file that is still to be written. */
+    /** The bytes of a file that isn't written yet, which nobody reads. */
     private enum Unread implements TensorBytes {
       BYTES;
 
@@ -379,20 +419,27 @@ public enum Packing {
     }
   }
 
-  /** A weight that may be packed: how it is cut into tiles, and how many values each keeps. */
+  /**
+   * A weight that may be packed.
+   *
+   * @param shard its file
+   * @param elements the type of its elements
+   * @param tiles how it is cut
+   * @param counts how many values each tile keeps
+   */
   private record ModulePlan(
       SafetensorsFile shard,
       PackedFormat.Elements elements,
       RowTiles tiles,
       AtomicLongArray counts) {
     /**
-     * A packed weight has to save this part of its bytes. By size alone it would pay from 6.3 %
-     * zeros on with elements of 16 bits; so it pays from 9.4 % on, and from 6.3, 15.6 and 28.1 %
-     * with those of 32, 8 and 4.
+     * A weight is packed if that saves at least one part in so many of its bytes. With elements of
+     * 16 bits packing would save anything from 6.3 % zeros on; by this rule weights are packed from
+     * 9.4 % on, and with elements of 32, 8 and 4 bits from 6.3, 15.6 and 28.1 %.
      */
     private static final int LEAST_SAVED = 32;
 
-    /** Plans a weight of at least one element that isn't counted yet. */
+    /** Plans a weight of at least one element, whose values aren't counted yet. */
     static ModulePlan of(
         SafetensorsFile shard, PackedFormat.Elements elements, TileBuffers memory) {
       int rows = elements.weight().rows();
@@ -413,7 +460,7 @@ public enum Packing {
       return elements.rowBytes();
     }
 
-    /** Enlarges buffers for a tile and what it is packed to; no worker may use them meanwhile. */
+    /** Enlarges buffers for a tile and its packed form. No worker may use them meanwhile. */
     void reserve(TileBuffers buffers) {
       long row = Long.BYTES + 2 * rowBytes() + elements.maskRowBytes();
       buffers.reserve(tiles.tileRows() * row + RowPacking.SLACK + 2 * Long.BYTES);

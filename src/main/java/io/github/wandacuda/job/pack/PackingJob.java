@@ -29,17 +29,26 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Packs a model directory into another one, or unpacks it: every file of it, so that one undoes the
- * other to the byte. {@code config.json} is written last, after the shards were compared with the
- * source. An interrupted run keeps the shards that have their names; they are compared again when
- * it is resumed.
+ * Packs a model directory into another one, or unpacks it. All files are taken along, so that one
+ * undoes the other to the byte. {@code config.json} is written last, after the shards were compared
+ * with the source. An interrupted run keeps the shards that have their names; they are compared
+ * again when it is resumed.
  *
+ * @param direction whether to pack or unpack
+ * @param model the source
+ * @param output the other directory
  * @param resume whether the output may hold an interrupted or finished run
  * @param verify whether what was written is read back and compared
  */
 public record PackingJob(
     Packing direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
-  /** Checks what can be checked before a model is packed or unpacked. */
+  /**
+   * Checks what can be checked before a model is packed or unpacked.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the output can't be used
+   * @throws io.github.wandacuda.error.InputException if the model is packed already, or isn't
+   *     packed
+   */
   public PackingJob {
     direction.require(model);
     OutputPlace.check(output, model.path(), resume);
@@ -49,15 +58,24 @@ public record PackingJob(
    * The result.
    *
    * @param modules how many weights are packed in the packed one of the two directories
+   * @param bytesBefore of the source's shards
+   * @param bytesAfter of the output's shards
    */
   public record Result(int modules, long bytesBefore, long bytesAfter) {
-    /** Returns the output's share of the source's bytes. */
+    /** Returns the size of the output's shards as a share of the source's. */
     public double ratio() {
       return bytesBefore == 0 ? 1 : (double) bytesAfter / bytesBefore;
     }
   }
 
-  /** Writes the output, compares it and completes it; refuses one of another run. */
+  /**
+   * Writes the output, compares it and completes it.
+   *
+   * @param threads CPU threads to use, 1 or more
+   * @throws io.github.wandacuda.error.UsageException if the output belongs to another run
+   * @throws io.github.wandacuda.error.VerificationException if what was written differs from the
+   *     source
+   */
   public Result run(int threads, Progress progress) {
     SideFiles sideFiles = allFiles();
     if (resume && isFinished()) {
@@ -91,7 +109,7 @@ public record PackingJob(
     }
   }
 
-  /** Returns the bytes that the output takes at least, as far as that is known. */
+  /** Returns the bytes that the output takes, as far as they are known before: at least so many. */
   private long leastBytes() {
     long shards = direction.packs() ? 0 : model.checkpoint().totalBytes();
     return Math.max(0, shards - SpaceCheck.taken(output));
@@ -128,7 +146,7 @@ public record PackingJob(
         .filter(file -> !file.equals(config) && !file.equals(record))
         .forEach(directory::copy);
     direction.writeConfig(model, directory);
-    // A directory that has it is complete, as one that prune has written.
+    // A directory with this file is complete, like one that prune has written.
     if (sideFiles.files().contains(record)) {
       directory.copy(record);
     }
@@ -169,9 +187,9 @@ public record PackingJob(
   }
 
   /**
-   * Returns all files beside the weights, of which a lossless copy leaves none out: those that a
-   * pruned copy needs, weights in other formats, and the record of a run. Left out are folders of
-   * version control and caches, links to nothing, and what is no regular file.
+   * Returns all files beside the weights, since a lossless copy leaves none out: those that a
+   * pruned copy needs, weights in other formats, and the record of a run. Folders of version
+   * control and caches, links to nothing and special files are left out.
    */
   private SideFiles allFiles() {
     SideFiles needed = SideFiles.of(model.checkpoint(), output);
