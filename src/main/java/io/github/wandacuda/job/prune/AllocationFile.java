@@ -25,13 +25,16 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * A file that says how much of each module is pruned: a JSON object from a regular expression,
- * which is found anywhere in a module's name, or a decoder block's number, which is a key of
- * nothing but digits, to a sparsity of at least 0 and less than 1. The first key of the file that a
- * module matches holds for it.
+ * A file that says how much of each module is pruned: a JSON object from keys to sparsities of at
+ * least 0 and less than 1. A key is a regular expression, which is found anywhere in a module's
+ * name, or a decoder block's number, if it has nothing but digits. The first key of the file that a
+ * module matches applies to it.
  *
- * <p>What is no such object, or can't be read, is a wrong input; an object that asks for what can't
- * be is a wrong request, as an option would be.
+ * <p>A file that can't be read or has another form is a wrong input; an object that asks for
+ * something impossible is a wrong request, as an option would be.
+ *
+ * @param file the path, for messages
+ * @param entries in the file's order
  */
 record AllocationFile(Path file, List<Entry> entries) {
   private static final long LONGEST = 16 << 20;
@@ -113,6 +116,7 @@ record AllocationFile(Path file, List<Entry> entries) {
    *
    * @param modules names as in the checkpoint, without {@code .weight}
    * @param otherwise the sparsity of a module that no key matches
+   * @return by module
    * @throws UsageException if a key matches no module, or matching takes too long
    */
   public Map<String, Double> of(List<String> modules, double otherwise) {
@@ -135,7 +139,7 @@ record AllocationFile(Path file, List<Entry> entries) {
       }
     }
     for (Entry entry : entries) {
-      // One that holds for no module may still match some, which keys before it have taken.
+      // A key that applies to no module may still match some, to which an earlier key applies.
       if (!used.contains(entry)
           && modules.stream()
               .noneMatch(module -> entry.matches(module, LinearModules.block(module), search))) {

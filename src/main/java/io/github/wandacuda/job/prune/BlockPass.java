@@ -32,8 +32,17 @@ import java.util.function.Supplier;
 /**
  * Wanda block by block (arXiv 2306.11695, section 3, and its code). All samples run through the
  * dense block, which gives the input norms of its linear modules. The block is pruned. The samples
- * run through it again, and its outputs are the next block's inputs. Norms that are known take the
- * samples' place. Memory holds one block.
+ * run through it again, and its outputs are the next block's inputs. If norms are known already, no
+ * samples run. Memory holds one block.
+ *
+ * @param model the dense model
+ * @param backend runs the samples; stays the caller's
+ * @param pruner prunes modules and puts them where they belong
+ * @param chosen the modules of the run
+ * @param moments whether second moments are summed
+ * @param masks masks that come from files, if they do
+ * @param clock takes the time of running the samples
+ * @param progress is told of each block
  */
 record BlockPass(
     ModelDirectory model,
@@ -44,44 +53,72 @@ record BlockPass(
     Optional<PruneRequest.MasksIn> masks,
     PhaseClock clock,
     Progress progress) {
-  /** Samples pass each block dense, its modules are pruned, and samples pass it pruned. */
+  /**
+   * A block's passes as progress counts them: of samples through the dense block, of modules, and
+   * of samples through the pruned block.
+   */
   static final int PASSES = 3;
 
   private static final int PRUNING = 1;
   private static final int AFTER_PRUNING = 2;
 
-  /** What is done with the blocks and with the samples' states beside that. */
+  /**
+   * What else is done with the blocks and with the samples' states. All methods are called by the
+   * thread that runs the pass.
+   */
   interface Sink extends AutoCloseable {
-    /** Called once the samples are embedded, with who is to be told of other ones that pass. */
+    /**
+     * Called when the samples are embedded.
+     *
+     * @param passing to be told of other sequences that pass the blocks
+     */
     default void open(Decoder decoder, SampleProgress passing) {}
 
-    /** Returns how often other samples than those of the calibration pass a block. */
+    /** Returns how many passes of other sequences each block has, for progress. */
     default int passes() {
       return 0;
     }
 
     /**
-     * Called when a block is there. Returns the use of its memory that ends before the memory is
-     * freed, also after a failure; or null for none.
+     * Called when a block is opened.
+     *
+     * @return the use of the block's memory, which is closed before the memory is freed, also after
+     *     a failure; or null for none
      */
     default BorrowedMemory begin() {
       return null;
     }
 
-    /** Waits until the samples' states may change. */
+    /** Waits until nothing reads the samples' states any more, since they are about to change. */
     default void await() {}
 
-    /** Called when the samples have passed a pruned block, and stand before the next one. */
+    /**
+     * Called when the samples have passed a pruned block.
+     *
+     * @param next the number of the block that they will read
+     * @param samples whose states this may read until {@link #await}
+     */
     default void advanced(int next, BlockwiseRun samples) {}
 
-    /** Called with a block that is pruned and that the calibration needs no more. */
+    /**
+     * Called with a block that is pruned and passed, before it is closed.
+     *
+     * @param index the block's number
+     */
     default void end(int index, Block block) {}
 
     @Override
     default void close() {}
   }
 
-  /** Prunes blocks from one on; {@code load} fills in its states, or is null to embed samples. */
+  /**
+   * Prunes blocks.
+   *
+   * @param first the block to begin with
+   * @param load fills in the states that this block reads; null to embed the samples
+   * @param sink closed at the end
+   * @return the results of all modules of these blocks, block by block
+   */
   List<ModuleResult> run(
       Calibration calibration, int first, Consumer<MemorySegment> load, Sink sink) {
     List<ModuleResult> results = new ArrayList<>();
@@ -144,10 +181,11 @@ record BlockPass(
   }
 
   /**
-   * Prunes a block and gives it its pruned weights, which the arena holds where the block's own
-   * can't be pruned. The samples stand before it afterwards too.
+   * Prunes a block and gives it its pruned weights. The samples stand before the block afterwards,
+   * too.
    *
-   * @param told called when pruning begins; returns who is told of its modules
+   * @param arena holds pruned weights as long as the block, where its own memory can't be changed
+   * @param told called when pruning begins; returns the progress to tell of its modules
    */
   private List<ModuleResult> prune(
       Calibration calibration,
@@ -181,7 +219,10 @@ record BlockPass(
     return inputs;
   }
 
-  /** A weight that is pruned on the device is where the block needs it. */
+  /**
+   * Describes a module to prune: on the device, where the block needs it, or in the block's host
+   * memory, or in new memory.
+   */
   private ModuleRequest request(
       Block block, LinearModule module, BlockStatistics statistics, Arena arena) {
     String name = module.name();

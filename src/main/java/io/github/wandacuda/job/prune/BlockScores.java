@@ -16,10 +16,11 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * What the scores of a block's modules together are like. A score is that of Wanda on the dense
+ * Statistics of the scores of a block's modules together. A score is that of Wanda on the dense
  * weights, {@code |w| * norm[column]} rounded to float32.
  *
- * @param outliers the share of them that is above {@link #OUTLIER} times the mean, from 0 to 1
+ * @param mean the mean score
+ * @param outliers the share of scores above {@link #OUTLIER} times the mean, from 0 to 1
  */
 record BlockScores(double mean, double outliers) {
   /** How many times the mean an outlier is above: M in OWL's paper and code. */
@@ -31,6 +32,8 @@ record BlockScores(double mean, double outliers) {
    * gives the same bits.
    *
    * @param norms gives a module's norms, finite and not negative, one for each input column
+   * @param workers read and score the weights
+   * @return one for each block, in their order
    * @throws InputException if a weight isn't finite, or a score is beyond float32
    */
   public static List<BlockScores> of(
@@ -60,9 +63,9 @@ record BlockScores(double mean, double outliers) {
   }
 
   /**
-   * Counts over the Wanda scores of a module. A row here is one of the stored tensor: an output
-   * feature, or an input feature where numbers are stored transposed, so that each is read once and
-   * in order.
+   * Sums and counts over the Wanda scores of a module. A row here is a row of the stored tensor: an
+   * output feature, or an input feature if the matrix is stored transposed. So each row is read
+   * once and in order.
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
   private record ModuleScores(
@@ -71,7 +74,10 @@ record BlockScores(double mean, double outliers) {
       float[] norms,
       WorkerPool workers,
       TileBuffers buffers) {
-    /** Sums side by side, since an addition waits for the one before it. */
+    /**
+     * So many sums are added side by side, since each addition waits for the one before it in its
+     * sum.
+     */
     private static final int SUMS = 8;
 
     ModuleScores(LinearModule module, float[] norms, WorkerPool workers, TileBuffers buffers) {
@@ -88,7 +94,9 @@ record BlockScores(double mean, double outliers) {
     }
 
     /**
-     * Returns the sum of the scores; refuses a weight that isn't finite and a score beyond float32.
+     * Returns the sum of the scores.
+     *
+     * @throws InputException if a weight isn't finite, or a score is beyond float32
      */
     double sum() {
       double[] sums = new double[stored.rows()];
@@ -108,7 +116,7 @@ record BlockScores(double mean, double outliers) {
       return Arrays.stream(counts).sum();
     }
 
-    /** Takes a row, whose weights are a matrix of it alone. */
+    /** Work on a row, given as a matrix of one row. */
     private interface RowBody {
       void take(int row, WeightMatrix weights, float[] scores);
     }
@@ -130,7 +138,7 @@ record BlockScores(double mean, double outliers) {
           });
     }
 
-    /** Turns a row's weights into scores. */
+    /** Replaces a row's weights by scores. */
     private void score(int row, float[] scores) {
       if (turned()) {
         float norm = norms[row];

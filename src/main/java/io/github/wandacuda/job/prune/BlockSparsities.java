@@ -6,17 +6,16 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
- * Shares a total sparsity out over the blocks of a decoder. What a rule asks for is an offset from
- * the total for each block. The offsets' mean, weighted by the blocks' numbers of weights, is taken
- * from them, so that as many weights are pruned as if all blocks had the total. A block that would
- * leave [0, 1) gets the nearest value inside, and the others share the rest in equal parts of their
- * weights, so that the total still holds.
+ * Shares a total sparsity out over the blocks of a decoder. A rule gives each block an offset from
+ * the total. The offsets' mean, weighted by the blocks' numbers of weights, is subtracted, so that
+ * as many weights are pruned as if all blocks had the total. A block whose sparsity would leave [0,
+ * 1) gets the nearest value inside; the others share the rest in equal parts of their weights, so
+ * that the total still holds.
  *
- * <p>Blocks are counted in the decoder's order. Where all blocks look the same to a rule, each gets
- * the total.
+ * <p>Blocks are in the decoder's order. If all blocks look the same to a rule, each gets the total.
  */
 final class BlockSparsities {
-  /** DLP's strengths, by the total that its authors' scripts take them for. */
+  /** DLP's strengths in its authors' scripts: pairs of a total and its strength. */
   private static final double[][] DLP_ALPHAS = {{0.5, 0.04}, {0.6, 0.10}, {0.7, 0.15}};
 
   /** OWL's strength in its authors' runs at 70 %. */
@@ -31,6 +30,7 @@ final class BlockSparsities {
    * Prepares a decoder.
    *
    * @param total the share of all weights that is pruned, at least 0 and less than 1
+   * @param elements the number of weights of each block
    * @throws IllegalArgumentException if a block or all have no weight
    */
   public BlockSparsities(double total, long... elements) {
@@ -51,6 +51,8 @@ final class BlockSparsities {
    * m, (1 - total) / (blocks - 1 - m))} with m the mean of the blocks' numbers from 0; for blocks
    * of one size that is {@code min(2 total, 2 (1 - total)) / (blocks - 1)}. It is 0 for a single
    * block.
+   *
+   * @return 0 or more
    */
   public double largestBeta() {
     if (shares.length == 1) {
@@ -66,6 +68,7 @@ final class BlockSparsities {
    * 2025): {@code total + beta (l - m)} for block l from 0, with m the mean of l.
    *
    * @param beta the step, from 0 to {@link #largestBeta}
+   * @return one for each block, in [0, 1)
    */
   public double[] atp(double beta) {
     return around(map(numbers(), number -> beta * number));
@@ -96,6 +99,7 @@ final class BlockSparsities {
    *
    * @param means the mean score S of each block, see {@link BlockScores}
    * @param alpha the strength, 0 or more, see {@link #dlpAlpha}
+   * @return one for each block, in [0, 1)
    */
   public double[] dlp(double[] means, double alpha) {
     return around(map(stretched(means), place -> 2 * alpha * place));
@@ -108,6 +112,7 @@ final class BlockSparsities {
    *
    * @param outliers the share D of outliers in each block, see {@link BlockScores}
    * @param lambda the strength, 0 or more, see {@link #OWL_LAMBDA}
+   * @return one for each block, in [0, 1)
    */
   public double[] owl(double[] outliers, double lambda) {
     return around(map(stretched(outliers), place -> -2 * lambda * place));

@@ -67,8 +67,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A model's own shards, which are pruned without a second copy of them. During a run, and after an
- * interruption, the directory has a {@link Journal}; running the same command again then completes
- * the run. {@code wanda-cuda.json} is written last.
+ * interruption, the directory has a {@link Journal}; the same command again then completes the run.
+ * {@code wanda-cuda.json} is written last.
+ *
+ * @param scope of the run
  */
 record InPlaceTarget(RunScope scope) implements PruneTarget {
   private static final Logger LOG = LoggerFactory.getLogger(InPlaceTarget.class);
@@ -152,7 +154,11 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     }
   }
 
-  /** Does the last step of a run that was stopped before it, and returns its record. */
+  /**
+   * Takes the last step of a run that was stopped before it.
+   *
+   * @return its record, if there was such a run
+   */
   private Optional<Provenance> endEarlier() {
     if (!UnfinishedRun.isIn(path())) {
       return Optional.empty();
@@ -166,7 +172,11 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     }
   }
 
-  /** Returns the records of an interrupted run, which must be the same run. */
+  /**
+   * Begins the journal, or checks that an interrupted run was the same.
+   *
+   * @return the records of the interrupted run
+   */
   private List<JsonNode> begin(Journal journal, Fingerprint fingerprint) {
     List<JsonNode> records = journal.records();
     if (records.isEmpty()) {
@@ -181,7 +191,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
                     + String.join(", ", differences));
       }
     }
-    // The record of an earlier run no longer describes the model.
+    // An earlier run's record won't describe the model any more.
     OutputDirectory.removeFile(path().resolve(Provenance.FILE_NAME));
     return records;
   }
@@ -256,11 +266,11 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
   /**
    * A model's own shards while they are pruned.
    *
-   * <p>If a row or group was pruned in part, pruning it again gives the same result: a zero has the
-   * lowest possible score, so the weights that are zero already are selected again, and the order
-   * of the others is unchanged. That isn't true of a threshold over a whole matrix, since the new
-   * zeros shift the ranks of the others. So such a threshold is written to the journal and forced
-   * to the device before the first weight of its matrix is changed.
+   * <p>A row or group that was pruned in part can be pruned again with the same result: zeros have
+   * the lowest possible score, so they are selected again, and the order of the other weights is
+   * unchanged. A threshold over a whole matrix would change, since new zeros shift the ranks of the
+   * other weights. So it is written to the journal and forced to the device before the first weight
+   * of its matrix is changed.
    */
   private final class InPlaceShards implements ShardTarget, AutoCloseable {
     private static final String THRESHOLD = "threshold";
@@ -333,7 +343,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
       return rule;
     }
 
-    /** Closes the shards, with all that was written forced to the device. */
+    /** Closes the shards, after all that was written is on the device. */
     public void finish() {
       writers
           .values()
@@ -345,9 +355,11 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     }
 
     /**
-     * Checks modules by reading the files again, once they are {@link #finish finished}. A weight's
-     * bytes must have the checksum of what was written, which was checked before it was; and every
-     * row, group or matrix must have enough zeros.
+     * Checks modules by reading the files again, after {@link #finish}. A weight's bytes must have
+     * the checksum of what was written, which was checked before it was; and every row, group or
+     * matrix must have enough zeros.
+     *
+     * @throws VerificationException if a module is wrong
      */
     public void check(List<ModuleResult> results, PruningRules rules, Workers workers) {
       for (ModuleResult result : results) {
@@ -387,7 +399,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
       }
     }
 
-    /** Returns the number of zeros in some rows, and checks that there are enough. */
+    /** Counts the zeros of some rows, and checks that there are enough. */
     private static long zeros(
         LinearModule module, WeightMatrix weights, int firstRow, ModuleRules asked) {
       SelectionRule.Lowest rule = asked.perRow(weights.columns());
@@ -418,9 +430,9 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
     }
 
     /**
-     * The tiles of a module that is pruned in its own file. Before a tile is written over its
-     * weights, each element is checked to be +0.0 or the weight that was read, since afterwards
-     * there is nothing to compare with.
+     * The tiles of a module that is pruned in its own file. Before a tile overwrites its weights,
+     * each element is checked to be +0.0 or the weight that was read; afterwards there is nothing
+     * to compare with.
      */
     private static final class CheckedTiles extends ModuleTiles {
       private final LinearModule module;

@@ -39,12 +39,22 @@ import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes a run's shards in this process, and checks them. */
+/**
+ * Writes a run's shards in this process, and checks them.
+ *
+ * @param scope of the run
+ * @param needs that were checked before
+ * @param output the unfinished directory
+ * @param tools do the work
+ */
 record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTarget.Tools tools) {
   private static final Logger LOG = LoggerFactory.getLogger(LocalPass.class);
   private static final Path SPILL = Path.of(MaskDigest.SPILL);
 
-  /** Writes all shards and checks them, if that is wanted or the masks' digest comes from there. */
+  /**
+   * Writes all shards. They are checked if that is wanted, or if the masks' digest has to come from
+   * the check.
+   */
   OutputTarget.Written run() {
     ResumableWork start = ResumableWork.of(scope, output, tools.workers());
     if (output.interrupted().isPresent()) {
@@ -76,7 +86,12 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
   }
 
   /**
-   * Writes all shards. The digest of the masks is null after a resumed run, which hasn't all masks.
+   * Writes all shards.
+   *
+   * @param start what an interrupted run has left
+   * @param checked takes the masks that are chosen
+   * @param published called with each shard that has its name, and its results
+   * @return without a digest of the masks after a resumed run, which hasn't all masks
    */
   private OutputTarget.Written write(
       ResumableWork start,
@@ -108,8 +123,8 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
   }
 
   /**
-   * Returns whether the disk has space for hidden states. A run works without saving them, but is
-   * then resumed from the first block.
+   * Returns whether the disk has room for hidden states. A run works without saving them, but can
+   * then only be resumed from the first block.
    */
   private boolean hasRoomForStates() {
     long bytes = needs.writeBytes() + needs.temporaryBytes() - SpaceCheck.taken(output.path());
@@ -150,7 +165,11 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
     return pruner.prune(requests, scope.moments(), tools.progress());
   }
 
-  /** Checks what was written by a run that was interrupted, and returns the masks' digest. */
+  /**
+   * Checks what a resumed run has written.
+   *
+   * @return the masks' digest
+   */
   private String verify(List<ModuleResult> results) {
     long start = System.nanoTime();
     OutputCheck check = check(scope.rules().after(results));
@@ -185,7 +204,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
 
   /**
    * Checks shards on a thread of its own as soon as they are finished, while others are written.
-   * What is left at the end is checked by all workers.
+   * All workers check those that are left at the end.
    */
   private final class FinishedShards implements AutoCloseable {
     private final OutputCheck check;
@@ -212,7 +231,12 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
       return written;
     }
 
-    /** Takes a shard that has its name and is on the device. */
+    /**
+     * Takes a shard that has its name and is on the device.
+     *
+     * @param dense the source's shard
+     * @param results of its modules
+     */
     public void add(SafetensorsFile dense, List<ModuleResult> results) {
       waiting.add(new Finished(dense, results));
       background.submit(
@@ -229,14 +253,18 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
       }
     }
 
-    /** Returns shards that nothing has checked yet. */
+    /** Returns shards that nobody checks yet, at most so many. */
     private List<Finished> take(int most) {
       List<Finished> taken = new ArrayList<>();
       waiting.drainTo(taken, most);
       return taken;
     }
 
-    /** Checks what is left; returns nothing if a module is missing, which is among the failures. */
+    /**
+     * Checks the shards that are left.
+     *
+     * @return nothing if a module is missing, which is among the failures
+     */
     public Optional<Found> finish(Workers workers, Progress progress) {
       check(take(Integer.MAX_VALUE), workers, progress);
       background.await();
@@ -287,7 +315,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
       }
     }
 
-    /** Stops, whatever is left to check. */
+    /** Stops, even if shards are left to check. */
     @Override
     public void close() {
       take(Integer.MAX_VALUE);

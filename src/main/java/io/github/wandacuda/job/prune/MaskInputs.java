@@ -14,13 +14,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Opens the masks that a run is given: files of them, and pruned models whose zeros are masks. */
+/** Opens the masks that a run is given: files of masks, and pruned models whose zeros are masks. */
 public final class MaskInputs {
   private static final String UNION = "union";
 
   private MaskInputs() {}
 
-  /** Checks that files of masks are given if the rules need some, and only then. */
+  /**
+   * Checks that masks are given if the rules need some, and only then.
+   *
+   * @throws io.github.wandacuda.error.UsageException if not
+   */
   public static void check(List<Path> files, PruningRules rules) {
     if (rules.needMasks() && files.isEmpty()) {
       throw new UsageException("method masks needs `masks` FILE or DIR");
@@ -31,11 +35,14 @@ public final class MaskInputs {
   }
 
   /**
-   * Opens masks, which the caller closes.
+   * Opens masks.
    *
    * @param given files of masks of the model, and directories of pruned models whose zeros are
    *     masks; none for no masks
-   * @param union whether a weight stays that any of them keeps, and not one that all do
+   * @param union whether a weight is kept that any of them keeps; else those that all of them keep
+   * @param model the model to prune
+   * @return the caller's to close; nothing if none are given
+   * @throws io.github.wandacuda.error.InputException if one isn't of this model
    */
   public static Optional<PruneRequest.MasksIn> open(
       List<Path> given, boolean union, ModelDirectory model) {
@@ -50,7 +57,8 @@ public final class MaskInputs {
         ModuleMasks others = open(more, model, source, read);
         masks = union ? masks.union(others) : masks.intersection(others);
       }
-      // A pruned model's shards are read whole; the run has a plan to make meanwhile.
+      // A pruned model's shards are read as a whole for the digest, in the background while the run
+      // makes its plan.
       return Optional.of(
           new PruneRequest.MasksIn(
               masks,
@@ -63,7 +71,11 @@ public final class MaskInputs {
     }
   }
 
-  /** Opens masks, and adds the files that they are read from. */
+  /**
+   * Opens masks.
+   *
+   * @param read takes the files from which they are read
+   */
   private static ModuleMasks open(
       Path given, ModelDirectory model, String source, List<Path> read) {
     if (Files.isDirectory(given)) {

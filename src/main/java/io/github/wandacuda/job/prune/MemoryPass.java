@@ -45,11 +45,26 @@ public final class MemoryPass implements BlockPass.Sink {
     this.sampled = sampled;
   }
 
-  /** What it comes to, with the mean next-token negative log-likelihood of each tested sequence. */
+  /**
+   * What was found.
+   *
+   * @param losses the mean next-token negative log-likelihood of each tested sequence
+   * @param scores of the tasks, if there are any
+   * @param modules the results of the pruned modules
+   */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record Result(double[] losses, List<TaskScore> scores, List<ModuleResult> modules) {}
 
-  /** Prunes and tests; {@code measured} says that any method's output errors are measured. */
+  /**
+   * Prunes and tests.
+   *
+   * @param backend does the work; stays the caller's
+   * @param tested token ids of each sequence to test
+   * @param tasks to answer, if any
+   * @param measured whether output errors are measured with methods that don't need second moments,
+   *     too
+   * @param masks receives the chosen masks
+   */
   public static Result run(
       ModelDirectory model,
       Backend backend,

@@ -36,7 +36,7 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 
 /**
- * The output's shards while they are written, one for each of the source's, with the same name and
+ * The output's shards while they are written: one for each of the source's, with the same name and
  * header. A shard is written under a temporary name. When it is complete, a background thread
  * forces it to the device and gives it its name, while others are written.
  */
@@ -51,8 +51,15 @@ final class OutputShards implements ShardTarget, AutoCloseable {
   private BorrowedMemory borrowed;
 
   /**
-   * Creates all shards, or resumes those that an interrupted run has left. The background thread
-   * tells {@code published} of each that has its name.
+   * Creates all shards, or continues those that an interrupted run has left.
+   *
+   * @param source the dense checkpoint
+   * @param output the unfinished directory
+   * @param kept what an interrupted run has left
+   * @param withNorms whether the journal keeps modules' norms
+   * @param io how shards are written
+   * @param published called on the background thread with each shard that has its name, and its
+   *     results
    */
   public OutputShards(
       Checkpoint source,
@@ -82,7 +89,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     private final ShardWriter writer;
     private final List<ModuleResult> results = new ArrayList<>();
 
-    /** Tensors that no record tells of yet; only for the background thread. */
+    /** Tensors that have no record in the journal yet. For the background thread alone. */
     private final Set<TensorInfo> unrecorded = new HashSet<>();
 
     private boolean published;
@@ -118,7 +125,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     return shards.get(module.shard()).writer;
   }
 
-  /** Copies every tensor that isn't among {@code pruned}. */
+  /** Copies every tensor of the source that isn't among {@code pruned}. */
   public void copyUntouched(Set<TensorInfo> pruned, Workers workers, PhaseClock clock) {
     try (TileBuffers buffers = TileBuffers.inCache(workers.count())) {
       List<Job> copies = new ArrayList<>();
@@ -146,7 +153,11 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     record(result.module().shard(), result.module().tensor(), written(result));
   }
 
-  /** Takes a module that is written, and returns the journal's record of it. */
+  /**
+   * Registers a module that is written.
+   *
+   * @return the journal's record of it
+   */
   private RunRecords.Tensor written(ModuleResult result) {
     Shard shard = shards.get(result.module().shard());
     synchronized (shard) {
@@ -156,7 +167,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     return RunRecords.Tensor.of(result, checksum, withNorms);
   }
 
-  /** Begins to borrow weights from an owner that waits for them before it frees their memory. */
+  /** Begins to borrow weights. Their owner closes the result before it frees their memory. */
   public BorrowedMemory borrow() {
     borrowed = new BorrowedMemory(background);
     return borrowed;
@@ -172,7 +183,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
         () -> settle(module.shard(), module.tensor(), written(result)));
   }
 
-  /** Called when a module is written completely by another work than pruning. */
+  /** Registers a module that was written by something else than pruning. */
   public void written(LinearModule module) {
     copied(module.shard(), module.tensor(), shards.get(module.shard()));
   }
@@ -181,7 +192,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     background.submit(() -> settle(source, tensor, record));
   }
 
-  /** Records a tensor that is written; only on the background thread. */
+  /** Records a tensor that is written. For the background thread alone. */
   private void settle(SafetensorsFile source, TensorInfo tensor, RunRecords.Tensor record) {
     Shard shard = shards.get(source);
     shard.writer.settle(tensor);
@@ -192,7 +203,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     }
   }
 
-  /** Gives a complete shard its name; only on the background thread. */
+  /** Gives a complete shard its name. For the background thread alone. */
   private void publish(SafetensorsFile source, Shard shard) {
     if (shard.published || background.isEnding()) {
       return;
@@ -204,23 +215,25 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     }
   }
 
-  /** Forces what was written so far to the device; only on the background thread. */
+  /** Forces what was written so far to the device. For the background thread alone. */
   void force() {
     shards.values().stream()
         .filter(shard -> !shard.published)
         .forEach(shard -> shard.writer.force());
   }
 
+  /** Waits until every shard has its name. */
   public void finish() {
     shards.forEach((source, shard) -> background.submit(() -> publish(source, shard)));
     background.await();
   }
 
+  /** Returns the thread that writes and publishes. */
   BackgroundWork background() {
     return background;
   }
 
-  /** Closes the shards, also those that aren't complete. */
+  /** Closes the shards, complete or not. */
   @Override
   public void close() {
     background.close();

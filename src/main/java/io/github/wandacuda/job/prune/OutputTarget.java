@@ -58,7 +58,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     implements PruneTarget {
   private static final Logger LOG = LoggerFactory.getLogger(OutputTarget.class);
 
-  /** The part of a calibrated run's fingerprint that says what its last bits depend on. */
+  /** The part of a calibrated run's fingerprint on which its last bits depend. */
   static final String ARITHMETIC = "backend";
 
   OutputTarget(RunScope scope, Optional<OnCluster> cluster) {
@@ -84,7 +84,10 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         - SpaceCheck.taken(path());
   }
 
-  /** The machines of a cluster leave each other a block's inputs, and modules with their masks. */
+  /**
+   * Returns the bytes that processes of a cluster exchange by the output's disk: a block's inputs,
+   * and modules with their masks.
+   */
   private long sharedBytes(RunNeeds needs) {
     if (cluster.isEmpty()
         || !scope.rules().needMoments()
@@ -97,7 +100,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         + RunNeeds.inputBytes(scope.chosen(), tokens);
   }
 
-  /** On a cluster other machines have the weights and the hidden states. */
+  /** {@inheritDoc} On a cluster, other machines hold the weights and the hidden states. */
   @Override
   public long memoryBytes(RunNeeds needs) {
     return cluster.isPresent() ? 0 : needs.memoryBytes() + needs.savingBytes();
@@ -123,7 +126,11 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     }
   }
 
-  /** Checks what an earlier run has written; refuses that of another run. */
+  /**
+   * Checks what an earlier run has written, and refuses that of another run.
+   *
+   * @return what is wrong first, or nothing
+   */
   private Optional<String> firstFailure(
       Fingerprint cause, Provenance record, PruneTarget.Tools tools) {
     boolean packed = ModelConfig.read(path()).packed();
@@ -132,7 +139,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         whole(), path(), record, scope.request().verify(), tools.progress());
   }
 
-  /** Returns the whole source, also where parts of it were removed first. */
+  /** Returns the whole source, even if parts of it were removed first. */
   private ModelDirectory whole() {
     return scope.request().smaller().map(SmallerModel::dense).orElse(scope.model());
   }
@@ -187,7 +194,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     return output;
   }
 
-  /** Searches for steps before the run, from where an interrupted one was. */
+  /** Searches for steps before the run, continuing a search that was interrupted. */
   <T> T search(List<Boolean> stages, Backend backend, Function<SavedSteps, T> search) {
     Fingerprint fingerprint =
         Fingerprint.of(PruningRecord.planned(scope.request(), scope.chosen(), null))
@@ -210,7 +217,11 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     }
   }
 
-  /** Begins the run, or checks that it is that which is there, and returns its fingerprint. */
+  /**
+   * Begins the run, or checks that the interrupted run there is the same.
+   *
+   * @return the run's fingerprint
+   */
   private Fingerprint begin(Fingerprint cause, OutputDirectory output, Backend backend) {
     if (output.finished().isPresent()) {
       boolean packed = ModelConfig.read(path()).packed();
@@ -222,12 +233,14 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     return all;
   }
 
-  /** Returns what the form of the output adds to the fingerprint of its content. */
+  /** Returns the parts of the fingerprint that depend on the output's form, not on its content. */
   private static Map<String, String> form(boolean packed) {
     return packed ? Map.of("packed", "true") : Map.of();
   }
 
-  /** Returns what a calibrated run's bytes depend on in addition to the input. */
+  /**
+   * Returns the parts of the fingerprint on which a calibrated run's bytes depend beside its input.
+   */
   private Map<String, String> arithmetic(Backend backend) {
     if (!scope.isCalibrated()) {
       return Map.of();
@@ -235,14 +248,19 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
     return Map.of(ARITHMETIC, cluster.map(OnCluster::arithmetic).orElseGet(backend::arithmetic));
   }
 
+  /**
+   * What was written.
+   *
+   * @param results of the chosen modules
+   * @param masks the digest of their masks, or null if it isn't known yet
+   */
   record Written(List<ModuleResult> results, String masks) {}
 
   /**
-   * Has a cluster write a run's shards, keeps the journal of it, and puts together what the
-   * machines found: this is the run's own process, which reads and writes no weight. What the norms
-   * of samples need is kept beside the journal until the run ends: one that is interrupted begins
-   * at the block whose states were saved last, and one that has all norms needn't run its samples
-   * again.
+   * Writes a run's shards on a cluster, keeps the journal of it, and combines what the machines
+   * found. It works in the run's own process, which reads and writes no weights. The norms of
+   * samples are kept beside the journal until the run ends: a resumed run begins at the block whose
+   * states were saved last, and doesn't run samples again if it has all norms.
    */
   private record ClusterPass(
       RunScope scope, OnCluster on, OutputDirectory output, PruneTarget.Tools tools) {
@@ -274,6 +292,11 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
       return new OutputTarget.Written(modules, masks);
     }
 
+    /**
+     * Writes and checks all shards.
+     *
+     * @param pass takes their results
+     */
     private void write(RunDescription run, ShardPass pass) {
       List<SafetensorsFile> shards = scope.model().checkpoint().shards();
       for (SafetensorsFile shard : shards) {
@@ -282,7 +305,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         output.file(output.path().relativize(masks));
       }
       Set<String> nodes = new HashSet<>();
-      // A thread that nobody interrupts, as the journal asks for.
+      // On a thread that is never interrupted, as the journal requires.
       try (BackgroundWork journal = new BackgroundWork("wanda-cuda-journal")) {
         pass.run(
             on.cluster(),
@@ -313,7 +336,11 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
           .orElse(List.of());
     }
 
-    /** Runs samples and returns the norms by module; none for a run without samples. */
+    /**
+     * Runs samples.
+     *
+     * @return norms by module; none for a run without samples
+     */
     private Map<String, float[]> calibrate(RunDescription run, Fingerprint fingerprint) {
       if (!(scope.request().calibration() instanceof Calibration.FromSamples samples)) {
         return Map.of();

@@ -50,7 +50,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** The shards of a {@link SharedOutput} that one part of a run prunes. */
+/**
+ * The shards of a {@link SharedOutput} that one part of a run prunes.
+ *
+ * @param scope of the whole run
+ * @param process this process, as a cluster of one
+ * @param whole the target of the whole run
+ * @param output which the parts share
+ */
 record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedOutput output)
     implements PruneTarget {
   static PartTarget of(RunScope scope, Part part, OnCluster process) {
@@ -66,13 +73,13 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     return whole.needs(backend);
   }
 
-  /** Counts what all parts write, since they write to the same disk. */
+  /** {@inheritDoc} Counts what all parts write, since they write to the same disk. */
   @Override
   public long diskBytes(RunNeeds needs) {
     return whole.diskBytes(needs);
   }
 
-  /** Returns what is wrong first with an output of which only the last step is missing. */
+  /** Returns what is wrong first with an output that lacks only its last step. */
   private Optional<String> earlierFailure(Provenance record) {
     return EarlierOutput.firstFailure(
         scope.model(), output.path(), record, scope.request().verify(), Progress.NONE);
@@ -126,7 +133,9 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
     return new RunResult(record.with(results, null), results, tools.clock().seconds(), state);
   }
 
-  /** Looks for all parts' shards, under the journal's lock; finished if this part ends all. */
+  /**
+   * Returns which parts are done, under the journal's lock; finished if this part is the last one.
+   */
   private Part.PartState look(ShardRecords records, ShardPass all) {
     List<SafetensorsFile> shards = scope.model().checkpoint().shards();
     Set<SafetensorsFile> missing = new HashSet<>();
@@ -163,8 +172,8 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
   }
 
   /**
-   * Reads the shards of the other parts back and compares them with the checksums of what these
-   * wrote: they may have been damaged since. This part has just checked its own.
+   * Reads the shards of other parts back and compares them with the checksums of what these parts
+   * wrote, since they may have been damaged since. This part's own were just checked.
    */
   private void checkOthers(PruneTarget.Tools tools, ShardPass all) {
     if (!scope.request().verify()) {
@@ -208,7 +217,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
    * What parts have finished of a run: a file of a journal's lines for each shard, in the output
    * until the run ends. The last record says that the others are complete.
    *
-   * @param run the digest of the run's fingerprint, so that what is left of another run isn't taken
+   * @param run the digest of the run's fingerprint, by which files of another run are recognized
    */
   private record ShardRecords(RunScope scope, Fingerprint run) {
     public static ShardRecords of(RunScope scope, Fingerprint run) {
@@ -221,7 +230,7 @@ record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedO
       return AtomicWrite.temporary(scope.request().output().resolve(shard + ".records"));
     }
 
-    /** Writes the records of a shard that is on the device, as are its masks. */
+    /** Writes the records of a shard, when the shard and its masks are on the device. */
     public void write(ShardResult result) {
       List<Map<String, Object>> records = new ArrayList<>();
       records.add(RunRecords.run(run));

@@ -104,6 +104,8 @@ public final class PruneJob {
    * Returns a part of the same run, which goes on with what it may have done before. Whichever part
    * ends last completes the output.
    *
+   * @param part which one
+   * @param process this process, as a cluster of one; closed by the caller
    * @throws UsageException if the run can't be had in parts
    */
   public PruneJob part(Part part, OnCluster process) {
@@ -116,10 +118,16 @@ public final class PruneJob {
     return new PruneJob(PartTarget.of(scope, part, process));
   }
 
+  /** Returns the modules that are pruned, in the natural order of their names. */
   public List<LinearModule> chosen() {
     return scope.chosen();
   }
 
+  /**
+   * Returns the disk and memory that the run needs.
+   *
+   * @param backend that would do the work
+   */
   public RunNeeds needs(Backend backend) {
     return target.needs(backend);
   }
@@ -127,6 +135,7 @@ public final class PruneJob {
   /**
    * Estimates the time of the run by doing a small part of it.
    *
+   * @param backend does the measured work; the caller closes it
    * @param allocations how totals are shared out over blocks before it
    * @param evaluated windows of text that run through the model before and after it
    */

@@ -18,7 +18,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Where a run writes: a new directory, or the model's own shards. */
+/**
+ * The place to which a run writes: a new directory, the model's own shards, or a part of an output.
+ */
 sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
   RunScope scope();
 
@@ -31,29 +33,41 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
     return OutputPlace.isFinished(path());
   }
 
+  /** Estimates the disk and memory that the run needs. */
   RunNeeds needs(Backend backend);
 
-  /** Returns how many free bytes the disk must have. */
+  /** Returns how many bytes the disk must have free. */
   long diskBytes(RunNeeds needs);
 
-  /** Returns how many bytes of memory this machine must have. */
+  /** Returns how many bytes of memory this machine must have available. */
   default long memoryBytes(RunNeeds needs) {
     return needs.memoryBytes();
   }
 
   /**
    * Locks the directory against other runs, and begins a run or resumes an interrupted one: prunes,
-   * writes, verifies what was written, and completes the result. Returns the record alone of the
-   * same run if it has finished before. What a failed run leaves is kept for one that resumes, or
-   * deleted.
+   * writes, verifies what was written, and completes the result. What a failed run leaves is kept
+   * for another that resumes it, or deleted.
+   *
+   * @return the result; with the record alone if the same run has finished before
+   * @throws io.github.wandacuda.error.UsageException if the directory belongs to another run
+   * @throws io.github.wandacuda.error.InputException if the input is broken
+   * @throws io.github.wandacuda.error.VerificationException if what was written is wrong
    */
   RunResult run(Tools tools);
 
   /**
-   * What a run uses to do its work; the masks come in the order of the digest.
+   * What a run does its work with.
    *
    * @param plan the record of the run without its results
-   * @param beforeEnd called right before the result is completed, if it is this run that does
+   * @param backend prunes and runs samples; stays the caller's
+   * @param workers read, write and check
+   * @param clock takes the time of each phase
+   * @param progress is told of the work
+   * @param masks receives the masks in the order of the digest
+   * @param io how files are read and written
+   * @param beforeEnd called right before the result is completed, if it is this run that completes
+   *     it
    */
   record Tools(
       PruningRecord plan,
@@ -64,18 +78,23 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
       MaskSink masks,
       DirectIo io,
       Consumer<RunResult> beforeEnd) {
-    /** Shards of the source between their first read and their check, about. */
+    /** About so many shards of the source are between their first read and their check. */
     private static final int SHARDS_AT_WORK = 2;
 
-    /** Returns what prunes a run's modules into shards. */
+    /**
+     * Returns the pruner of a run's modules.
+     *
+     * @param shards take the pruned weights
+     * @param sink takes the masks
+     */
     ModulePruner pruner(RunScope scope, ShardTarget shards, MaskSink sink) {
       return new ModulePruner(backend, workers, scope.rules(), scope.chosen(), shards, sink, clock);
     }
 
     /**
-     * Has the source read past the page cache, unless the check of the output reads it a second
-     * time, soon after the first, and there is room for the shards that are at work until then.
-     * Those leave the page cache when they are checked.
+     * Makes the source be read past the page cache, unless the check of the output reads it again
+     * soon after the first time, and there is room for the shards until then. Those leave the page
+     * cache when they are checked.
      */
     void readSource(RunScope scope) {
       List<SafetensorsFile> shards = scope.model().checkpoint().shards();

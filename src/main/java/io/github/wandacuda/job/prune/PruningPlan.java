@@ -33,22 +33,25 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * What is asked for: the same for all modules, or by the stages of a recipe.
+ * A plan of what is pruned: the same for all modules, or by the stages of a recipe.
  *
- * @param rules what is done to modules, with totals that aren't shared out yet
- * @param recipe where the rules come from, if from one
+ * @param rules for modules, with totals that aren't shared out yet
+ * @param recipe from which the rules come, if they do
  * @param allocation how the total is shared out without a recipe
  */
 public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
   private static final Pattern ALL = Pattern.compile("");
 
   /**
-   * Plans what somebody asks for, without contradictions.
+   * Plans what a user asks for, and refuses contradictions.
    *
-   * @param recipe says itself what keys and allocation say; null without one
-   * @param given by key, what is said
-   * @param allocation how the total is shared out; null if that isn't said
+   * @param recipe the file of a recipe, which says itself what keys and allocation would say; null
+   *     without one
+   * @param given the values that the user gave, by key
+   * @param allocation how the total is shared out; null if the user didn't say
+   * @param unreached what happens to modules that no sample reaches
    * @param requantize whether fitted weights may be rounded to a quantized checkpoint's codes
+   * @throws io.github.wandacuda.error.UsageException if what is given contradicts itself
    */
   public static PruningPlan asked(
       Path recipe,
@@ -72,7 +75,11 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return requantize ? plan.requantizing() : plan;
   }
 
-  /** Plans the same for all modules, with a total to share out. */
+  /**
+   * Plans the same for all modules.
+   *
+   * @param allocation how the total is shared out
+   */
   public static PruningPlan of(PruningRules rules, Allocation allocation) {
     PruningPlan plan = new PruningPlan(rules, Optional.empty(), allocation);
     if (plan.shares()) {
@@ -82,6 +89,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return plan;
   }
 
+  /** Plans what a recipe says. */
   public static PruningPlan of(Path file, Unreached unreached) {
     Recipe recipe = Recipe.read(file);
     PruningPlan plan =
@@ -90,7 +98,10 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return plan;
   }
 
-  /** Returns the same plan, which may round fitted weights to a quantized checkpoint's codes. */
+  /**
+   * Returns the same plan, in which fitted weights may be rounded to a quantized checkpoint's
+   * codes.
+   */
   public PruningPlan requantizing() {
     return new PruningPlan(rules.requantizing(), recipe, allocation);
   }
@@ -103,7 +114,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return new PruningRules(ModuleRules.NOTHING, stages, Map.of(), unreached, Set.of(), false);
   }
 
-  /** Returns the recipe's file and those of allocations. */
+  /** Returns the files that the plan was read from: the recipe's and those of allocations. */
   public List<Path> files() {
     List<Path> files = new ArrayList<>();
     recipe.map(Recipe::file).ifPresent(files::add);
@@ -115,7 +126,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return files;
   }
 
-  /** Returns the same files by what a run's record calls them. */
+  /** Returns these files by the names that a run's record has for them. */
   public Map<String, List<Path>> named() {
     if (recipe.isPresent()) {
       return Map.of(Provenance.RECIPE, List.of(recipe.get().file()));
@@ -123,14 +134,18 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return files().isEmpty() ? Map.of() : Map.of("allocation", files());
   }
 
-  /** Returns what a recipe removes before anything else, if it does. */
+  /** Returns what a recipe removes before anything is pruned. */
   public Optional<RemovalRequest> removal() {
     return recipe
         .flatMap(Recipe::parts)
         .map(parts -> new RemovalRequest(parts, rules.requantize()));
   }
 
-  /** Checks that each stage of a recipe has modules. */
+  /**
+   * Checks that each stage of a recipe has modules.
+   *
+   * @throws io.github.wandacuda.error.UsageException if one has none
+   */
   public void check(List<LinearModule> chosen) {
     recipe.ifPresent(given -> given.stagesOf(names(chosen)));
   }
@@ -139,12 +154,12 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return chosen.stream().map(LinearModule::name).toList();
   }
 
-  /** Returns whether some modules get another share than others. */
+  /** Returns whether modules may get different shares. */
   public boolean shares() {
     return allocations().stream().anyMatch(each -> each != Allocation.Rule.UNIFORM);
   }
 
-  /** Returns how totals are shared out, by stages if there are any. */
+  /** Returns how totals are shared out, one for each stage of a recipe, or one. */
   public List<Allocation> allocations() {
     return recipe
         .map(given -> given.stages().stream().map(Stage::allocation).toList())
@@ -152,13 +167,14 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   }
 
   /**
-   * Shares a request's totals out; what a search for that measures is kept in the output.
+   * Shares a request's totals out. The losses that a search measures for it are kept in the output.
    *
    * @param request whose rules have totals
    * @param chosen modules that get a share each
-   * @param backend runs the samples
+   * @param backend runs the samples; the caller closes it
    * @param on a cluster for that, if there is one
    * @param progress is told of what runs through the model for it
+   * @return the same request with a share for each module
    */
   public PruneRequest share(
       PruneRequest request,
@@ -181,7 +197,11 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return request.with(shared.rules(), shared.label(), searches || request.resume());
   }
 
-  /** Refuses shares that an interrupted run in place would find otherwise. */
+  /**
+   * Refuses shares that a resumed run in place would compute from weights that are pruned already.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the plan has such
+   */
   public void checkInPlace() {
     if (allocations().stream().anyMatch(Allocation::readsWeights)) {
       throw new UsageException(

@@ -32,8 +32,10 @@ import java.util.stream.Stream;
  * its bytes, read back, have the checksum that was computed when they were written. So bytes that a
  * crash of the system has lost are noticed.
  *
- * @param places the path at which a shard was found, if it was
- * @param block the first block of a calibrated run, 0 for other runs
+ * @param written the tensors that are kept
+ * @param places the path at which a shard was found, by shard
+ * @param records of the kept tensors, by their names
+ * @param block the first block that a calibrated run has to do, 0 for other runs
  */
 record ResumableWork(
     Set<TensorInfo> written,
@@ -44,7 +46,11 @@ record ResumableWork(
 
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
 
-  /** Checks what an interrupted run has left, and notes in the journal where this one begins. */
+  /**
+   * Checks what an interrupted run has left, and records in the journal where this run begins.
+   *
+   * @param workers read the tensors back
+   */
   static ResumableWork of(RunScope scope, OutputDirectory output, Workers workers) {
     if (output.interrupted().isEmpty()) {
       return NONE;
@@ -59,7 +65,10 @@ record ResumableWork(
     return start;
   }
 
-  /** Returns the start at the latest block whose states, and all modules before it, are kept. */
+  /**
+   * Returns the work that is kept from the latest block whose states, and all modules before it,
+   * are there.
+   */
   private static ResumableWork lastCompleteBlock(
       RunScope scope, OutputDirectory output, RunRecords records, ResumableWork kept) {
     int blocks = DecoderFamilies.shape(scope.model()).blocks();
@@ -90,7 +99,7 @@ record ResumableWork(
     return number.find() ? Integer.parseInt(number.group(1)) : 0;
   }
 
-  /** Reads back the tensors that a journal names. */
+  /** Reads back the tensors that a journal names, and keeps those with the right checksum. */
   private static ResumableWork check(
       RunScope scope, RunRecords records, Path directory, Workers workers) {
     Map<String, RunRecords.Tensor> sensible = new HashMap<>(records.tensors());
@@ -161,7 +170,12 @@ record ResumableWork(
         });
   }
 
-  /** Returns a copy without the modules that aren't among {@code names}, to begin at a block. */
+  /**
+   * Returns a copy that begins at a block.
+   *
+   * @param names the modules before it; others are dropped
+   * @param first the block
+   */
   private ResumableWork withModulesOf(Set<String> names, int first) {
     Set<TensorInfo> left =
         written.stream()
@@ -183,7 +197,7 @@ record ResumableWork(
         .allMatch(kept::contains);
   }
 
-  /** Returns the results of the modules that are kept, in the order of those that are chosen. */
+  /** Returns the results of the kept modules, in the order of the chosen ones. */
   public List<ModuleResult> results(RunScope scope) {
     List<ModuleResult> results = new ArrayList<>();
     for (LinearModule module : scope.chosen()) {

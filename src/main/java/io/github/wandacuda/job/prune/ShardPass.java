@@ -60,21 +60,34 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** Shards that are written one by one, by whatever process, and their results, put together. */
+/** Shards that are written one by one, by whatever process, and their combined results. */
 final class ShardPass {
   private final RunScope scope;
   private final PruneTarget.Tools tools;
   private final Function<LinearModule, float[]> norms;
   private final Map<String, ShardResult> results = new TreeMap<>();
 
-  /** Begins with no shards; {@code norms} returns null if there are none or none are needed. */
+  /**
+   * Begins with no shards.
+   *
+   * @param norms returns a module's norms; null if there are none or none are needed
+   */
   ShardPass(RunScope scope, PruneTarget.Tools tools, Function<LinearModule, float[]> norms) {
     this.scope = scope;
     this.tools = tools;
     this.norms = norms;
   }
 
-  /** Has each shard written and checked by a cluster, unless {@code earlier} has it whole. */
+  /**
+   * Writes and checks shards on a cluster.
+   *
+   * @param what is done, for the cluster's own pages
+   * @param run what processes have to know
+   * @param shards of the source
+   * @param earlier returns a shard's records of an interrupted run, which are enough if they are
+   *     all there
+   * @param record called with each shard's result
+   */
   void run(
       Cluster cluster,
       String what,
@@ -114,7 +127,7 @@ final class ShardPass {
     return own;
   }
 
-  /** Takes a shard's result, and adds its time up. */
+  /** Takes a shard's result, and adds its time. */
   void take(ShardResult result) {
     if (result.check() != null && result.check().failure() != null) {
       throw VerificationException.ofOutput(scope.request().output(), result.check().failure());
@@ -123,7 +136,9 @@ final class ShardPass {
     addSeconds(result.seconds());
   }
 
-  /** Adds a machine's time up; the clock divides by the number of this process's workers. */
+  /**
+   * Adds a machine's time, multiplied by this process's workers, by whose number the clock divides.
+   */
   private void addSeconds(PhaseClock.Seconds seconds) {
     int workers = tools.workers().count();
     tools.clock().addSelect(nanos(seconds.select() * workers));
@@ -135,7 +150,7 @@ final class ShardPass {
     return Math.round(seconds * 1e9);
   }
 
-  /** Returns what is recorded of the tensors of a shard that was written. */
+  /** Returns the records of a shard's tensors. */
   List<RunRecords.Tensor> tensors(SafetensorsFile shard) {
     return results.get(shard.fileName()).tensors();
   }
@@ -155,7 +170,7 @@ final class ShardPass {
         .toList();
   }
 
-  /** Digests the masks that were left in the output, in the order of all modules. */
+  /** Digests the masks that processes have left in the output, in the order of all modules. */
   String digest() {
     Path output = scope.request().output();
     List<LinearModule> chosen = scope.chosen();
@@ -180,8 +195,8 @@ final class ShardPass {
   }
 
   /**
-   * Checks the record against what was found in the written shards, unless one wasn't checked since
-   * the run was to leave that out.
+   * Checks the record against what was found in the written shards, unless one of them wasn't
+   * checked since the run was told to leave that out.
    */
   void check(PruningRecord record) {
     Collection<ShardResult> all = results.values();
@@ -198,10 +213,14 @@ final class ShardPass {
   }
 
   /**
-   * What became of a shard; small enough to travel.
+   * A shard's result, small enough to travel.
    *
-   * @param written whether it was written, or an earlier run's was kept
+   * @param shard its file name
+   * @param node the process that wrote it
+   * @param tensors the records of its tensors
+   * @param written whether it was written now; else an earlier run's was kept
    * @param check what the check found, or null without one
+   * @param seconds by phase
    */
   record ShardResult(
       String shard,
@@ -211,20 +230,25 @@ final class ShardPass {
       Check check,
       PhaseClock.Seconds seconds)
       implements Serializable {
-    /** Takes a list that travels. */
+    /** Copies the list into one that travels. */
     public ShardResult {
       tensors = List.copyOf(tensors);
     }
 
-    /** What a check found in a written file: what is wrong first, or null and what is there. */
+    /**
+     * The result of a check.
+     *
+     * @param failure what is wrong first, or null
+     * @param found what is there if nothing is wrong
+     */
     public record Check(String failure, OutputCheck.Found found) implements Serializable {}
   }
 
   /**
    * The packed masks of a shard's modules in a file of an unfinished output, one after the other.
-   * The processes of a cluster write them, and the run digests them in the order of all modules: so
-   * masks, which are a sixteenth of a model, go by the disk that all share and through nobody's
-   * memory.
+   * The processes of a cluster write them, and the run digests them in the order of all modules. So
+   * masks, which are a sixteenth of a model, go through the disk that all share and through no
+   * process's memory.
    */
   static final class ShardMasks {
     private ShardMasks() {}
@@ -233,13 +257,21 @@ final class ShardPass {
       return AtomicWrite.temporary(output.resolve(shard + ".masks"));
     }
 
-    /** Returns what writes masks into a file that has been begun. */
+    /**
+     * Returns a sink that writes masks into a file that was begun.
+     *
+     * @param modules the shard's, in the order of their masks
+     */
     static MaskSink to(SharedFile file, List<LinearModule> modules) {
       return (index, mask) -> file.write(offset(modules, index), mask);
     }
 
     /**
-     * Reads a module's mask; the modules are the shard's, as they were when the file was written.
+     * Reads a module's mask.
+     *
+     * @param modules the shard's, the same as when the file was written
+     * @param index of the module among them
+     * @param into receives the packed mask
      */
     public static void read(Path file, List<LinearModule> modules, int index, MemorySegment into) {
       try (SharedFile masks = SharedFile.open(file)) {
@@ -248,8 +280,8 @@ final class ShardPass {
     }
 
     /**
-     * Returns whether a file has the size of the modules' masks, as it has after a power failure
-     * only if they had reached the device.
+     * Returns whether a file has the size of the modules' masks. After a power failure it only has
+     * if they had reached the device.
      */
     public static boolean isWhole(Path file, List<LinearModule> modules) {
       try {
@@ -269,7 +301,7 @@ final class ShardPass {
    * A shard of a run's output: pruned, written, checked. Weights and masks don't travel, only norms
    * in one direction and numbers in the other.
    *
-   * @param earlier the tensors that an interrupted run has written, if it has written all
+   * @param earlier the records of an interrupted run's tensors, if it has written all of them
    */
   private record ShardTask(
       RunDescription run, String shard, Map<String, float[]> norms, List<RunRecords.Tensor> earlier)

@@ -30,10 +30,16 @@ import java.util.function.ToDoubleFunction;
  * The sparsity of each module, shared out from a total.
  *
  * @param rules with the share of each module
- * @param label how it was shared out, for the record
+ * @param label how the total was shared out, for the record
  */
 public record SharedSparsity(PruningRules rules, String label) {
-  /** What totals are shared out by; samples run on the cluster, if there is one. */
+  /**
+   * What totals are shared out with.
+   *
+   * @param backend runs samples; stays the caller's
+   * @param on the cluster on which samples run, if there is one
+   * @param steps keeps the losses of a search
+   */
   record Means(
       ModelDirectory model,
       Backend backend,
@@ -61,7 +67,7 @@ public record SharedSparsity(PruningRules rules, String label) {
           throw new UsageException(
               "allocation atp needs `calibration`: it chooses its step on a part of the samples");
         }
-        // Steps are tried in this process, which has to come to what the others would.
+        // Steps are tried in this process, whose device has to compute the same bits as the others.
         means.on.ifPresent(cluster -> cluster.requireSame(means.backend));
         double step = StepSearch.of(means, rules, chosen, samples).best(sparsities, blocks);
         yield shared(rules, blocks, sparsities.atp(step), "atp, step %s".formatted(step));
@@ -92,7 +98,7 @@ public record SharedSparsity(PruningRules rules, String label) {
     return new SharedSparsity(rules.allocating(shares), label);
   }
 
-  /** Returns a score of each block by the dense model's norms. */
+  /** Returns a score of each block, computed with the dense model's norms. */
   private static double[] scores(
       Means means, List<ModuleBlock> blocks, ToDoubleFunction<BlockScores> score) {
     if (means.calibration instanceof Calibration.None) {
@@ -120,9 +126,9 @@ public record SharedSparsity(PruningRules rules, String label) {
   }
 
   /**
-   * Chooses the step by which the sparsity rises from block to block. The model is pruned in memory
-   * with several steps on the first three quarters of the samples, and the step is taken with which
-   * it predicts the last quarter best. Evaluation text has no part in it.
+   * Chooses the step by which the sparsity rises from block to block. With several steps, the model
+   * is pruned in memory on the first three quarters of the samples; the step is chosen with which
+   * it predicts the last quarter best. Evaluation text plays no part in it.
    */
   private record StepSearch(
       Means means,
@@ -130,13 +136,16 @@ public record SharedSparsity(PruningRules rules, String label) {
       List<LinearModule> chosen,
       Calibration.FromSamples fitted,
       List<int[]> held) {
-    /** Steps are tried in tenths of the largest one that leaves every block a sparsity. */
+    /** Steps are tried in tenths of the largest one that leaves every block in [0, 1). */
     private static final int PARTS = 10;
 
-    /** Worse results in a row that end the search. */
+    /** The search ends after so many worse results in a row. */
     private static final int WORSE = 2;
 
-    /** Prepares a search by masks alone; what follows their choice is left out. */
+    /**
+     * Prepares a search. It prunes by masks alone, without the updates of weights that would
+     * follow.
+     */
     static StepSearch of(
         Means means,
         PruningRules rules,
@@ -178,7 +187,9 @@ public record SharedSparsity(PruningRules rules, String label) {
       return best;
     }
 
-    /** Returns the mean loss over the samples that were held back, of a model pruned so. */
+    /**
+     * Returns the mean loss on the samples that were held back, of a model pruned by some shares.
+     */
     private double loss(Map<String, Double> shares, Progress part) {
       return Arrays.stream(
               MemoryPass.run(

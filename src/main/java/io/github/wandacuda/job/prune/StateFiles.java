@@ -25,9 +25,9 @@ import java.util.function.LongSupplier;
 import java.util.zip.CRC32C;
 
 /**
- * What a run writes while its blocks are pruned: the weights of one while samples run through it
- * again, and now and then the samples' hidden states between two blocks, in two files of the
- * unfinished output that are written in turn, so that one of them is complete at every moment.
+ * What a run writes while its blocks are pruned: the pruned weights of a block while samples run
+ * through it again and, from time to time, the samples' hidden states between two blocks. States go
+ * to two files of the unfinished output in turn, so that one of them is complete at every moment.
  */
 final class StateFiles implements BlockPass.Sink {
   private static final int FILES = 2;
@@ -40,8 +40,11 @@ final class StateFiles implements BlockPass.Sink {
   private BorrowedMemory borrowed;
 
   /**
-   * Creates the files' writer. The shards are forced to the device before the states, so that after
-   * a power failure the earlier blocks are complete too; their background thread writes the states.
+   * Creates the files' writer.
+   *
+   * @param shards are forced to the device before the states, so that after a power failure the
+   *     earlier blocks are complete, too; their background thread writes the states
+   * @param times when states are saved
    */
   StateFiles(OutputDirectory output, OutputShards shards, SaveTimes times, PhaseClock clock) {
     this.clock = clock;
@@ -69,7 +72,7 @@ final class StateFiles implements BlockPass.Sink {
     saving.await();
   }
 
-  /** Saves the states, which are only copied to host memory if it is time to. */
+  /** Saves the states if it is time to. Only then are they copied to host memory. */
   @Override
   public void advanced(int next, BlockwiseRun samples) {
     if (times.isTime(next)) {
@@ -110,12 +113,18 @@ final class StateFiles implements BlockPass.Sink {
     journal.force();
   }
 
-  /** Stops the use of the states' memory, even if they aren't saved. */
+  /** Ends the use of the states' memory, even if they aren't saved. */
   @Override
   public void close() {
     saving.close();
   }
 
+  /**
+   * Reads the states that an interrupted run has saved.
+   *
+   * @param block the block that reads them
+   * @param states receives them
+   */
   public void load(int block, MemorySegment states) {
     Path file = output.path().resolve(name(block));
     try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
@@ -127,7 +136,12 @@ final class StateFiles implements BlockPass.Sink {
     }
   }
 
-  /** Returns whether the states of a record are there and complete. */
+  /**
+   * Returns whether the states of a record are there and complete.
+   *
+   * @param record the journal's
+   * @param bytes how long they have to be
+   */
   public static boolean holds(Path directory, RunRecords.States record, long bytes) {
     Path file = directory.resolve(name(record.block()));
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
@@ -155,10 +169,10 @@ final class StateFiles implements BlockPass.Sink {
   }
 
   /**
-   * When a calibrated run saves its samples' hidden states: they are as large as a block or more,
-   * so not after every block, but when as much work as a user would do twice lies behind. Two files
-   * take turns by the block's number, so that the states that were saved last are never written
-   * over.
+   * When a calibrated run saves its samples' hidden states. They are as large as a block or more,
+   * so they aren't saved after every block, but when a certain time has passed, which is the work
+   * that a crash may cost. The two files take turns by the block's number; states are saved only
+   * into the other file than last time, so the states that were saved last are never overwritten.
    */
   static final class SaveTimes {
     private final Duration every;
@@ -180,7 +194,10 @@ final class StateFiles implements BlockPass.Sink {
       lastFile = first == 0 ? -1 : fileOf(first);
     }
 
-    /** Returns whether the states that a block will read are to be saved now. */
+    /**
+     * Returns whether the states that a block will read are to be saved now. If so, the time starts
+     * again.
+     */
     boolean isTime(int block) {
       long now = nanos.getAsLong();
       if (every == null || now - last < every.toNanos() || fileOf(block) == lastFile) {

@@ -22,9 +22,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The zeros of a pruned model, as masks of another one with the same modules: what is zero there
- * goes, whatever its sign, and everything else is kept. The weights' types may differ; those of a
- * quantized model are zeros where their codes say zero.
+ * The zeros of a pruned model as masks of another model with the same modules: weights that are
+ * +0.0 or -0.0 there are pruned, all others kept. The types of the weights may differ; those of a
+ * quantized model are zero if their codes stand for zero.
  */
 final class ZeroMasks implements ModuleMasks {
   private final ModelDirectory pruned;
@@ -70,6 +70,7 @@ final class ZeroMasks implements ModuleMasks {
     }
   }
 
+  /** Returns the shape of a module's weights in words. */
   private static String weights(LinearModule module) {
     return "%d x %d weights".formatted(module.rows(), module.columns());
   }
@@ -110,7 +111,7 @@ final class ZeroMasks implements ModuleMasks {
     }
   }
 
-  /** Sets the bits of what isn't zero in a tile, from its first row's mask on. */
+  /** Sets the bits of weights in a tile that aren't zero. */
   private static void keepOthers(WeightMatrix weights, MemorySegment mask) {
     int columns = weights.columns();
     long rowBytes = Selector.maskRowBytes(columns);
@@ -120,7 +121,7 @@ final class ZeroMasks implements ModuleMasks {
       for (int from = 0; from < columns; from += RowWords.BITS) {
         long kept = ~words.zeros(start + from / words.lanes());
         int bits = Math.min(RowWords.BITS, columns - from);
-        // Beyond the columns nothing looks like a zero, and a mask is padded with 0.
+        // Words behind the last column look as if they weren't zero, but a mask is padded with 0.
         kept &= -1L >>> Long.SIZE - bits;
         long at = row * rowBytes + from / Byte.SIZE;
         for (int shift = 0; shift < bits; shift += Byte.SIZE) {
