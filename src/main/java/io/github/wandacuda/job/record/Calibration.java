@@ -20,7 +20,13 @@ public sealed interface Calibration {
   /** No norms: the method scores by magnitude alone. */
   record None() implements Calibration {}
 
-  /** Norms from a file that {@code calibrate} or an earlier run wrote, with its SHA-256 in hex. */
+  /**
+   * Norms from a file that {@code calibrate} or an earlier run wrote.
+   *
+   * @param file its path
+   * @param statistics its content
+   * @param sha256 computes the SHA-256 of its bytes, in hexadecimal
+   */
   record FromStatistics(Path file, Statistics statistics, Supplier<String> sha256)
       implements Calibration {
     @Override
@@ -28,7 +34,11 @@ public sealed interface Calibration {
       return statistics.norms();
     }
 
-    /** Reads this program's statistics, or those of llama.cpp's imatrix tool by their ending. */
+    /**
+     * Reads a file of this program's statistics, or of llama.cpp's imatrix tool, by its ending.
+     *
+     * @throws io.github.wandacuda.error.InputException if it is neither
+     */
     public static FromStatistics read(Path file) {
       Statistics statistics = Imatrix.isNamed(file) ? Imatrix.read(file) : Statistics.read(file);
       // It isn't needed before the run has a plan, which takes as long to make.
@@ -45,6 +55,8 @@ public sealed interface Calibration {
    *
    * @param samples token ids, all lists of the same length, at least one
    * @param sha256 the SHA-256 of the token ids as little-endian 32-bit integers, in hexadecimal
+   * @param seed with which they were drawn
+   * @param joined whether they were drawn from documents that were joined
    */
   record FromSamples(List<int[]> samples, String sha256, long seed, boolean joined)
       implements Calibration, Serializable {
@@ -52,11 +64,12 @@ public sealed interface Calibration {
       samples = List.copyOf(samples);
     }
 
-    /** Takes samples with how they were drawn. */
+    /** Takes samples, and how they were drawn. */
     public static FromSamples of(CalibrationSamples samples, long seed) {
       return new FromSamples(List.of(samples.tokens()), samples.sha256(), seed, samples.joined());
     }
 
+    /** Returns the number of tokens of each sample. */
     public int sequenceLength() {
       return samples.get(0).length;
     }

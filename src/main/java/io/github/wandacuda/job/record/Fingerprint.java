@@ -40,12 +40,14 @@ public record Fingerprint(Map<String, String> parts) {
     return new Fingerprint(parts);
   }
 
+  /** Reads a fingerprint from a journal. */
   public static Fingerprint of(JsonNode object) {
     Map<String, String> parts = new LinkedHashMap<>();
     object.properties().forEach(part -> parts.put(part.getKey(), part.getValue().asText()));
     return new Fingerprint(parts);
   }
 
+  /** Returns this fingerprint with more parts. */
   public Fingerprint with(Map<String, String> more) {
     Map<String, String> all = new LinkedHashMap<>(parts);
     all.putAll(more);
@@ -53,8 +55,12 @@ public record Fingerprint(Map<String, String> parts) {
   }
 
   /**
-   * Checks that the run that has begun or made an output is this one. Says all differences, or only
-   * the number of parts if that differs.
+   * Checks that the run that has begun or written an output is this one. The message has all
+   * differences, or only the number of parts if that differs.
+   *
+   * @param output the directory, for the message
+   * @param there the fingerprint of the run there
+   * @throws io.github.wandacuda.error.UsageException if it is another run
    */
   public void requireSame(Path output, Fingerprint there) {
     List<String> differences =
@@ -70,7 +76,9 @@ public record Fingerprint(Map<String, String> parts) {
   }
 
   /**
-   * Returns the differences between this run and another one, in words; empty if they are the same.
+   * Returns the differences between this run and another one, in words.
+   *
+   * @return empty if they are the same
    */
   public List<String> differencesFrom(Fingerprint recorded) {
     Map<String, String> all = new LinkedHashMap<>(recorded.parts);

@@ -26,12 +26,13 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * One of the equal commands that share a run's shards out.
+ * One of the equal commands among which a run's shards are divided.
  *
  * @param number which one, from 1
+ * @param of how many there are
  */
 public record Part(int number, int of) {
-  /** More than any model has shards. */
+  /** The most parts: more than any model has shards. */
   private static final int MOST = 10_000;
 
   private static final Pattern FORM = Pattern.compile("([0-9]{1,9})/([0-9]{1,9})");
@@ -41,7 +42,11 @@ public record Part(int number, int of) {
           .reversed()
           .thenComparing(SafetensorsFile::fileName);
 
-  /** Reads a part such as {@code 3/8}. */
+  /**
+   * Reads a part such as {@code 3/8}.
+   *
+   * @throws io.github.wandacuda.error.UsageException for any other text
+   */
   public static Part parse(String text) {
     Matcher numbers = FORM.matcher(text);
     if (numbers.matches()) {
@@ -62,6 +67,7 @@ public record Part(int number, int of) {
    * @param sampled whether norms come from samples
    * @param masks whether masks come from files
    * @param packed whether the output is packed in the end
+   * @throws io.github.wandacuda.error.UsageException if it can't
    */
   public static void check(boolean inPlace, boolean sampled, boolean masks, boolean packed) {
     if (inPlace) {
@@ -82,14 +88,21 @@ public record Part(int number, int of) {
     }
   }
 
+  /**
+   * Returns this part's shards.
+   *
+   * @param shards of the whole output
+   */
   public List<SafetensorsFile> shareOf(List<SafetensorsFile> shards) {
     return shares(shards).get(number - 1);
   }
 
   /**
-   * Shares shards out, about equally by bytes: the largest first, each to the part that has least,
-   * the lowest among equals. So every process comes to the same. Some are empty if there are fewer
-   * shards.
+   * Divides shards among the parts, about equally by bytes: the largest first, each to the part
+   * with the fewest bytes, to the lowest among equal ones. So every process finds the same
+   * division.
+   *
+   * @return one list for each part; some are empty if there are fewer shards
    */
   public List<List<SafetensorsFile>> shares(List<SafetensorsFile> shards) {
     List<List<SafetensorsFile>> shares =
@@ -112,9 +125,12 @@ public record Part(int number, int of) {
   /**
    * How far a run in parts was when one of them ended.
    *
+   * @param part which one ended
+   * @param done how many parts have finished their shards
    * @param finished whether the output is complete: the last part has put everything together
    */
   public record PartState(Part part, int done, boolean finished) {
+    /** Returns the state of a part with which the output is complete. */
     public static PartState end(Part part) {
       return new PartState(part, part.of(), true);
     }
@@ -136,14 +152,21 @@ public record Part(int number, int of) {
   }
 
   /**
-   * A part's hold on its share of the shards, by a locked file in the output. The system releases
-   * it when the process ends, even if that is killed. It is only taken by who has locked the
-   * journal, so who has locked the journal knows who is at work.
+   * A part's hold on its share of the shards: a locked file in the output. The system releases the
+   * lock when the process ends, even if it is killed. A part is only taken under the journal's
+   * lock, so whoever has locked the journal knows which parts are at work.
+   *
+   * @param file the locked file
+   * @param channel holds the lock
    */
   public record PartLock(Path file, FileChannel channel) implements AutoCloseable {
     private static final String NAME = AtomicWrite.OWN + ".part-";
 
-    /** Takes a part; fails if another process has it. */
+    /**
+     * Takes a part.
+     *
+     * @throws io.github.wandacuda.error.UsageException if another process has it
+     */
     public static PartLock take(Path output, Part part) {
       return tryTake(file(output, part.number()))
           .orElseThrow(
@@ -175,6 +198,11 @@ public record Part(int number, int of) {
       }
     }
 
+    /**
+     * Returns a part that a process has taken.
+     *
+     * @param parts how many there are
+     */
     public static Optional<Part> atWork(Path output, int parts) {
       return IntStream.rangeClosed(1, parts)
           .filter(number -> isHeld(file(output, number)))

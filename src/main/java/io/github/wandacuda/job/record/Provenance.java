@@ -23,10 +23,10 @@ import java.util.Set;
 
 /**
  * The content of {@code wanda-cuda.json}: how a directory was made, by pruning weights or by
- * removing parts. Two equal runs write the same bytes, so it holds no time, path, host or backend.
+ * removing parts. Two equal runs write the same bytes, so it has no time, path, host or backend.
  *
- * <p>A record that was read is of the right form, and no more: what its values say is checked where
- * the weights are, so each may be missing there.
+ * <p>Of a record that was read, only the form is checked. Its values are checked where the weights
+ * are, so any of them may be missing.
  */
 public sealed interface Provenance extends Serializable permits PruningRecord, RemovalRecord {
   String FILE_NAME = SideFiles.MANIFEST;
@@ -79,8 +79,8 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
   Map<String, Object> values();
 
   /**
-   * Returns the values that the weights depend on. A model card is none of them: what is unfinished
-   * can be ended with or without one, and what is finished stays as it is.
+   * Returns the values on which the weights depend. A model card isn't one of them: an unfinished
+   * run can be resumed with or without one, and a finished output stays as it is.
    */
   Map<String, Object> cause();
 
@@ -94,7 +94,11 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
    */
   Provenance withFitted(Map<String, String> digests);
 
-  /** Returns a record of what a run writes; what is null is left out. */
+  /**
+   * Returns the record of what a run writes.
+   *
+   * @param values by their keys; those that are null are left out
+   */
   static Provenance of(Map<String, Object> values) {
     return STRUCTURE.equals(values.get("mode"))
         ? new RemovalRecord(values)
@@ -102,18 +106,24 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
   }
 
   /**
-   * Returns the record of a run that pruned weights, which its fingerprint has shown this to be.
+   * Returns this as the record of a run that pruned weights. The caller knows from its fingerprint
+   * that it is.
    */
   default PruningRecord ofPruning() {
     return (PruningRecord) this;
   }
 
-  /** Returns the record of a run that removed parts, which its fingerprint has shown this to be. */
+  /**
+   * Returns this as the record of a run that removed parts. The caller knows from its fingerprint
+   * that it is.
+   */
   default RemovalRecord ofRemoval() {
     return (RemovalRecord) this;
   }
 
-  /** Returns what the result depends on, for a report, without what is said of each module. */
+  /**
+   * Returns the values on which the result depends, for a report, without those about each module.
+   */
   default Map<String, Object> origin() {
     Map<String, Object> origin = cause();
     List.of("format", "version", RulesRecord.SHARES, MODULES).forEach(origin::remove);
@@ -122,8 +132,9 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
   }
 
   /**
-   * Returns the digests of the tensors whose weights were fitted, by name; none where nothing was
-   * fitted, and in the record of a version that didn't write them.
+   * Returns the digests of the tensors whose weights were fitted, by name.
+   *
+   * @return empty if nothing was fitted, or a version that didn't write them has written the record
    */
   @SuppressWarnings("unchecked") // Its form says so.
   default Map<String, String> fittedDigests() {
@@ -149,7 +160,7 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
     return (String) value("source_sha256");
   }
 
-  /** Returns what a key holds, or null. */
+  /** Returns the value of a key, or null. */
   default Object value(String key) {
     return values().get(key);
   }
@@ -158,6 +169,12 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
     return (JsonText.of(values()) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
+  /**
+   * Reads the record in a directory.
+   *
+   * @return nothing if the directory has none
+   * @throws InputException if it isn't of the right form
+   */
   static Optional<Provenance> read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     if (!Files.exists(file)) {
@@ -170,6 +187,12 @@ public sealed interface Provenance extends Serializable permits PruningRecord, R
     }
   }
 
+  /**
+   * Reads a record.
+   *
+   * @param file the path, for messages
+   * @throws InputException if it isn't of the right form
+   */
   static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance record = of(RecordForm.read(JsonTree.read(in)));

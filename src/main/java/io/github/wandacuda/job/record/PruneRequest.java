@@ -20,11 +20,16 @@ import java.util.function.Supplier;
  *
  * @param output the directory of the pruned model, which doesn't exist yet, is empty or, if this
  *     run resumes, was left by an interrupted run
+ * @param rules what is done to modules
+ * @param choice which modules
+ * @param calibration where norms come from
  * @param verify whether the written output is checked before it is declared finished
+ * @param resume whether an interrupted or finished run may be in the output
  * @param allocation how the total is shared out over modules, or null if all get the same
  * @param masks the masks of {@link Method#MASKS}
  * @param packed whether the output is packed in the end
  * @param card whether it gets a model card that says what was done
+ * @param storage how the disk is used
  * @param files what is read beside the model, by what it is
  * @param smaller how the model was made, if the run has removed parts of another one for it
  */
@@ -43,14 +48,14 @@ public record PruneRequest(
     Map<String, List<Path>> files,
     Optional<SmallerModel> smaller) {
   /**
-   * Begins a request by its output and rules. All else is as most runs have it: all modules, no
+   * Begins a request by its output and rules. Everything else is as in most runs: all modules, no
    * calibration, a check of what was written, and a new output without a card.
    */
   public static Builder of(Path output, PruningRules rules) {
     return new Builder(output, rules);
   }
 
-  /** Returns what changes some of this request. */
+  /** Returns a builder with this request's values, to change some of them. */
   public Builder toBuilder() {
     return new Builder(output, rules)
         .choice(choice)
@@ -66,14 +71,20 @@ public record PruneRequest(
         .smaller(smaller);
   }
 
-  /** Returns the same request by rules with shares, which may go on with what is there. */
+  /**
+   * Returns the same request with shares.
+   *
+   * @param shared the rules with them
+   * @param label how the total was shared out
+   * @param begun whether the output may have been begun while the shares were found
+   */
   public PruneRequest with(PruningRules shared, String label, boolean begun) {
     Builder builder = toBuilder();
     builder.rules = shared;
     return builder.allocation(label).resume(begun).build();
   }
 
-  /** Collects a request's values; each is named where it is given. */
+  /** Collects a request's values, each named where it is given. */
   public static final class Builder {
     private final Path output;
     private PruningRules rules;
@@ -170,6 +181,7 @@ public record PruneRequest(
   /**
    * How a run uses the disk; its result doesn't depend on it.
    *
+   * @param io how files are read and written
    * @param saveEvery how much work of a calibrated run may pass until its hidden states are saved
    */
   public record Storage(IoMode io, Duration saveEvery) {
@@ -180,10 +192,11 @@ public record PruneRequest(
   /**
    * Masks that a run takes from files, or from the zeros of pruned models.
    *
-   * @param sha256 gives a SHA-256 of the files' bytes, in hexadecimal, once they are all read
+   * @param masks closed with this
+   * @param sha256 returns a SHA-256 of the files' bytes, in hexadecimal, once all of them are read
    */
   public record MasksIn(ModuleMasks masks, Supplier<String> sha256) implements AutoCloseable {
-    /** Returns what writes a module's mask, if masks are given. */
+    /** Returns a function that writes a module's packed mask, if masks are given. */
     public static Optional<Consumer<MemorySegment>> of(
         Optional<MasksIn> given, LinearModule module) {
       return given.map(in -> mask -> in.masks().read(module, mask));

@@ -6,21 +6,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** What a record says of the files and samples that its run read beside the model. */
+/** What a record says about the files and samples that its run read beside the model. */
 public final class RecordSources {
   private RecordSources() {}
 
-  /** Returns the digest of the file that describes a family, or null without one. */
+  /** Returns the digest of the file that describes a family; null if there is none. */
   public static String familyDigest(List<Path> files) {
     return digest("a description of a family", files);
   }
 
-  /** Returns the digest of files that are read beside the model, or null without any. */
+  /**
+   * Returns the digest of files that are read beside the model.
+   *
+   * @param what they are, for messages
+   * @return null if there are none
+   */
   public static String digest(String what, List<Path> files) {
     return files == null ? null : SourceDigest.ofFiles(what, files, "");
   }
 
-  /** Returns what is known of the samples or statistics that a run takes its norms from. */
+  /** Returns a record's values about the samples or statistics from which a run takes its norms. */
   public static Map<String, Object> calibration(Calibration calibration) {
     Map<String, Object> values = new LinkedHashMap<>();
     if (calibration instanceof Calibration.FromSamples samples) {
@@ -38,7 +43,7 @@ public final class RecordSources {
     return values;
   }
 
-  /** Returns files' names without their folders, which equal runs may have elsewhere. */
+  /** Returns files' names without their folders, which may differ between equal runs. */
   public static Map<String, String> names(Map<String, List<Path>> files) {
     Map<String, String> names = new LinkedHashMap<>();
     files.forEach(

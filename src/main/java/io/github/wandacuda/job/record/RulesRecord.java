@@ -23,9 +23,10 @@ public record RulesRecord(Map<String, Object> values) implements Serializable {
   static final String STAGES = "stages";
   static final String SHARES = "sparsity_by_module";
 
-  /** Of a stage, the pattern of its modules. */
+  /** A stage's key of the pattern of its modules. */
   static final String MODULES = "modules";
 
+  /** Writes rules down. */
   public static RulesRecord of(PruningRules rules) {
     Map<String, Object> values = new LinkedHashMap<>();
     if (rules.stages().isEmpty()) {
@@ -50,7 +51,12 @@ public record RulesRecord(Map<String, Object> values) implements Serializable {
     return written;
   }
 
-  /** Returns the rules that were written down; the kept modules stay as they are. */
+  /**
+   * Reads the rules.
+   *
+   * @param unreached what happens to modules that no sample reaches
+   * @param kept names of modules that stay as they are
+   */
   @SuppressWarnings("unchecked") // It is what was written, or a file of the same form.
   public PruningRules rules(Unreached unreached, Set<String> kept) {
     var shares = (Map<String, Double>) values.getOrDefault(SHARES, Map.of());

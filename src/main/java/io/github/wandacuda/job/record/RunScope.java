@@ -23,10 +23,22 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** A run's model, request, rules and modules in code-point order, whatever its target. */
+/**
+ * What a run works on, whatever its target.
+ *
+ * @param model the source
+ * @param request what was asked for
+ * @param rules by which modules are pruned
+ * @param chosen the modules to prune, in code-point order of their names
+ */
 public record RunScope(
     ModelDirectory model, PruneRequest request, PruningRules rules, List<LinearModule> chosen) {
-  /** Chooses modules, and checks that they can be pruned as asked. */
+  /**
+   * Chooses modules, and checks that they can be pruned as asked.
+   *
+   * @throws io.github.wandacuda.error.UsageException if a pattern matches nothing
+   * @throws InputException if a module can't be pruned, or has no norms
+   */
   public static RunScope of(ModelDirectory model, PruneRequest request) {
     PruningRules rules = request.rules();
     List<LinearModule> chosen =
@@ -87,6 +99,7 @@ public record RunScope(
         .wrong("the second moments of the module's inputs", "no such tensor");
   }
 
+  /** Returns the chosen modules of a shard. */
   public List<LinearModule> modules(SafetensorsFile shard) {
     return chosen.stream().filter(module -> module.shard() == shard).toList();
   }
@@ -96,7 +109,11 @@ public record RunScope(
     return request.calibration() instanceof Calibration.FromSamples;
   }
 
-  /** Returns a module's norms from the statistics, or null if there are none or none are needed. */
+  /**
+   * Returns a module's norms from the statistics.
+   *
+   * @return null if there are none or none are needed
+   */
   public float[] norms(LinearModule module) {
     return request.calibration() instanceof Calibration.FromStatistics statistics
             && rules.of(module).needsNorms()
@@ -104,7 +121,10 @@ public record RunScope(
         : null;
   }
 
-  /** Returns a module's request with what statistics say; moments are read when its turn comes. */
+  /**
+   * Returns a module's request with what the statistics say about it. Second moments are read when
+   * it is pruned.
+   */
   public ModuleRequest moduleRequest(LinearModule module) {
     float[] norms = norms(module);
     return new ModuleRequest(

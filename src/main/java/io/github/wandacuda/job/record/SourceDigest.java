@@ -35,7 +35,11 @@ public final class SourceDigest {
     return of(PackedConfig.source(config, InputFile.bytes(config)), model.checkpoint());
   }
 
-  /** Returns the same of a model that has a config, and perhaps lies nowhere yet. */
+  /**
+   * Returns the same digest of a model that may not be written yet.
+   *
+   * @param config the bytes of its config.json
+   */
   public static String of(byte[] config, Checkpoint checkpoint) {
     MessageDigest digest = Sha256.digest();
     digest.update(config);
@@ -49,8 +53,10 @@ public final class SourceDigest {
 
   /**
    * Returns a description of config.json, the family's file and each shard, so that a message can
-   * name the one that differs. It holds the time of the last change, since a run must not be
+   * name the file that differs. It includes the time of the last change, since a run must not be
    * resumed with weights that have changed.
+   *
+   * @return by the files' names
    */
   public static Map<String, String> byFile(ModelDirectory model) {
     Map<String, String> files = new LinkedHashMap<>();
@@ -81,8 +87,8 @@ public final class SourceDigest {
    * Returns a SHA-256 in hexadecimal.
    *
    * @param what is expected in the files, for messages
-   * @param files whose bytes are taken one after the other
-   * @param more what else tells runs apart, taken after them
+   * @param files whose bytes are digested one after the other
+   * @param more further text that distinguishes runs, digested after them
    */
   public static String ofFiles(String what, List<Path> files, String more) {
     MessageDigest digest = Sha256.digest();

@@ -14,7 +14,7 @@ import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.OptionalInt;
 
-/** Makes the token ids of texts that run through a model, by that model's tokenizer. */
+/** Makes token ids of texts with the model's tokenizer, to run through the model. */
 public final class TextInputs {
   private static final int DEFAULT_LENGTH = 2048;
 
@@ -34,8 +34,11 @@ public final class TextInputs {
   /**
    * Makes windows of a file, for perplexity: of a text, or its lists of token ids.
    *
+   * @param file a text, or lists of token ids
    * @param length tokens of a text's window; 2048, or the model's maximum if that is less, unless
    *     given
+   * @throws io.github.wandacuda.error.InputException if it can't be read, or is too short for a
+   *     window
    */
   public static EvaluationWindows windows(Path file, OptionalInt length, ModelDirectory model) {
     DecoderShape shape = DecoderFamilies.shape(model);
@@ -51,10 +54,12 @@ public final class TextInputs {
   }
 
   /**
-   * Checks that the activations of a file's longest sequence fit into a Java array, whatever module
-   * of the model they are for.
+   * Checks that the activations of a file's longest sequence fit into a Java array, whichever
+   * module of the model they are for.
    *
+   * @param file for the message
    * @param longest tokens of that sequence
+   * @throws io.github.wandacuda.error.InputException if they don't
    */
   public static void requireArrays(Path file, ModelDirectory model, int longest) {
     long widest =

@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The check of an output whose run was stopped between its last two steps: its record is written,
- * and has not got its name. Whatever happened to the shards since, only a look at them tells.
+ * Checks an output whose run was stopped between its last two steps: its record is written and
+ * hasn't got its name. The shards may have changed since, which only reading them shows.
  */
 public final class EarlierOutput {
   private static final Logger LOG = LoggerFactory.getLogger(EarlierOutput.class);
@@ -19,10 +19,11 @@ public final class EarlierOutput {
   private EarlierOutput() {}
 
   /**
-   * Returns what is wrong first with an output by its record, or nothing.
+   * Checks an output by its record.
    *
-   * @param dense the whole source, also where parts of it were removed first
+   * @param dense the whole source, even if parts of it were removed first
    * @param verify whether outputs are checked; if not, a warning says that this one wasn't
+   * @return what is wrong first, or nothing
    */
   public static Optional<String> firstFailure(
       ModelDirectory dense, Path output, Provenance record, boolean verify, Progress progress) {

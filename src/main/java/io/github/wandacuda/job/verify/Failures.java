@@ -47,12 +47,12 @@ public final class Failures implements Serializable {
     }
   }
 
-  /** Adds a failure that isn't a row's. */
+  /** Adds a failure that isn't about a row. */
   public void add(ErrorDetails failure) {
     add(failure.line());
   }
 
-  /** Adds the failure that others follow from, before all of them. */
+  /** Adds the failure from which others follow. It comes before all of them. */
   synchronized void addCause(ErrorDetails failure) {
     cause = failure.line();
   }
@@ -66,7 +66,14 @@ public final class Failures implements Serializable {
     }
   }
 
-  /** Adds a failure of a row of a tensor, of which {@code weight} elements are wrong. */
+  /**
+   * Adds a failure of a row of a tensor.
+   *
+   * @param file that has the tensor
+   * @param row its number, or -1 for the whole matrix
+   * @param weight how many elements are wrong
+   * @param failure in words
+   */
   public synchronized void add(Path file, String tensor, int row, long weight, String failure) {
     OfTensor found = tensors.computeIfAbsent(tensor, name -> new OfTensor(Printable.of(file)));
     found.count++;
@@ -77,8 +84,11 @@ public final class Failures implements Serializable {
   }
 
   /**
-   * Adds what another process has found; what several say of a file is added once. Texts begin with
-   * a file as it is there; {@code names} turns them into texts with it as it is here.
+   * Adds the failures that another process has found. One that several processes report is added
+   * once.
+   *
+   * @param names replaces the path at the beginning of a text, which is the other process's, by the
+   *     one here
    */
   public synchronized void add(Failures found, UnaryOperator<String> names) {
     found.others.stream().map(names).filter(known::add).forEach(this::add);
@@ -93,17 +103,24 @@ public final class Failures implements Serializable {
         });
   }
 
+  /** Returns whether no failure was added. */
   public synchronized boolean isEmpty() {
     return cause == null && others.isEmpty() && tensors.isEmpty();
   }
 
-  /** Throws the first failure in order, if there are any. */
+  /**
+   * Throws the first failure in order, if there is one.
+   *
+   * @param output that was checked, for the message
+   * @throws io.github.wandacuda.error.VerificationException if there is one
+   */
   public void require(Path output) {
     if (!isEmpty()) {
       throw VerificationException.ofOutput(output, first());
     }
   }
 
+  /** Returns the first failure in order. */
   public String first() {
     return Verification.of(this).failures().getFirst();
   }
@@ -120,7 +137,10 @@ public final class Failures implements Serializable {
     return sorted;
   }
 
-  /** Returns the failures of rows by tensor, in the natural order of names, the worst row first. */
+  /**
+   * Returns the failures of rows by tensor, in the natural order of the tensors' names, the worst
+   * row of each first.
+   */
   synchronized List<TensorFailures> tensors() {
     List<TensorFailures> all = new ArrayList<>();
     tensors.keySet().stream()

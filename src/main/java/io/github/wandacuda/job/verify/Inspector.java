@@ -25,16 +25,24 @@ public final class Inspector {
   /**
    * What was found in a module.
    *
-   * @param zeros number of weights that are zero; 0 for a type that isn't read
+   * @param module the module
+   * @param zeros number of weights that are zero; 0 if the format can't be read
    * @param patterns which of 2:4 and 4:8 hold in every group of every row
    */
   public record Inspection(LinearModule module, long zeros, List<String> patterns) {
+    /** Returns the share of weights that are zero, from 0 to 1. */
     public double sparsity() {
       return module.elements() == 0 ? 0 : (double) zeros / module.elements();
     }
   }
 
-  /** Returns what is in each module; {@code progress} is told of the bytes that were read. */
+  /**
+   * Counts zeros in modules.
+   *
+   * @param threads CPU threads to use, 1 or more
+   * @param progress is told of the bytes that were read
+   * @return one for each module, in their order
+   */
   public static List<Inspection> inspect(
       List<LinearModule> modules, int threads, Progress progress) {
     List<Inspection> inspections = new ArrayList<>();
@@ -69,7 +77,7 @@ public final class Inspector {
     return new Inspection(module, zeros.sum(), patterns);
   }
 
-  /** Returns the number of zeros in some rows, and marks the patterns that don't hold in them. */
+  /** Counts the zeros of some rows, and marks the patterns that don't hold in them. */
   private static long inspect(WeightMatrix rows, AtomicIntegerArray broken) {
     RowWords row = new RowWords(rows.dtype(), rows.columns());
     long zeros = 0;

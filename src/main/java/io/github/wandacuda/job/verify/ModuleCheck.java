@@ -20,10 +20,11 @@ import java.util.stream.IntStream;
 
 /**
  * A job that checks a pruned module against its dense source, tile by tile, and computes its mask.
- * Like all jobs of one kind, modules share a resource, so masks come nearly in their order.
+ * All modules have the same resource, as jobs of one kind do, so they are checked one after the
+ * other and masks come nearly in order.
  */
 final class ModuleCheck implements Job {
-  /** Stands for the whole matrix where a row is expected. */
+  /** The number of a row that stands for the whole matrix. */
   private static final int WHOLE = -1;
 
   private final LinearModule module;
@@ -38,7 +39,16 @@ final class ModuleCheck implements Job {
   private final LongAdder zeros = new LongAdder();
   private final LongAdder taken = new LongAdder();
 
-  /** Prepares a module whose weights a source has, and enlarges the workers' buffers. */
+  /**
+   * Prepares a module, and enlarges the workers' buffers for its tiles.
+   *
+   * @param source the shard with its dense weights
+   * @param pruned the shard with its pruned weights
+   * @param rules of the module
+   * @param failures takes what is wrong
+   * @param masks memory for the mask
+   * @param checked called with the packed mask when the module is checked
+   */
   ModuleCheck(
       LinearModule module,
       SafetensorsFile source,
@@ -93,7 +103,7 @@ final class ModuleCheck implements Job {
     taken.add(tileTaken);
   }
 
-  /** Called once all tiles are done. */
+  /** Checks the counts of the whole module. Called once, when all tiles are done. */
   void finish() {
     long expected = rules.leastZeros(module.rows(), module.columns());
     if (zeros.sum() < expected) {
@@ -115,7 +125,7 @@ final class ModuleCheck implements Job {
     return taken.sum();
   }
 
-  /** Looks at what is all that can be told of a kept weight that was fitted. */
+  /** Checks that fitted weights are finite, which is all that can be checked of them. */
   private void requireFinite(WeightMatrix updated, int row, int first) {
     for (int column = 0; column < updated.columns(); column++) {
       if (!Float.isFinite(updated.get(row, column))) {
@@ -154,7 +164,10 @@ final class ModuleCheck implements Job {
     report(row, columns.length, where + what.apply(columns[0]) + more);
   }
 
-  /** Compares bits: a code may become one of the same number, as any code under a scale of 0. */
+  /**
+   * Compares codes by their bits. A code may also become another one of the same number, as any
+   * code may under a scale of 0.
+   */
   private void compareCodes(QuantizedMatrix dense, QuantizedMatrix zeroed, int row, int first) {
     if (zeroed.keepsOrZeroes(dense, row)) {
       return;

@@ -44,11 +44,16 @@ import java.util.stream.Collectors;
 
 /**
  * The check of an output: its shards are the source's with weights zeroed and nothing else changed.
- * It is done piece by piece where shards come one by one or a cluster has many hands; a piece is
- * some modules and other tensors of some shards, and what was found in all of them is added up.
- * {@code opened} says how a shard of the output is read, {@code fitted} are tensors of which the
- * source has no bytes, {@code digests} the SHA-256 that tensors of the output have to have, by
- * name.
+ * It can be done in pieces, when shards come one by one or several processes check. A piece is some
+ * modules and other tensors of some shards; the results of all pieces are added up.
+ *
+ * @param directory the output's
+ * @param packed whether the output's shards are packed
+ * @param opened called with each shard of the output that is opened, to say how it is read
+ * @param rules by which modules were pruned
+ * @param failures takes what is wrong
+ * @param fitted names of tensors whose bytes the source doesn't have
+ * @param digests the SHA-256 that tensors of the output have to have, by name
  */
 public record OutputCheck(
     Path directory,
@@ -67,14 +72,20 @@ public record OutputCheck(
     this(directory, packed, opened, rules, failures, Set.of(), Map.of());
   }
 
-  /** Reads shards as any file. */
+  /** Reads shards through the page cache, as any file. */
   public static final Consumer<SafetensorsFile> THROUGH_CACHE = shard -> {};
 
-  /** What was found; the modules are those of which the masks prune at least one weight. */
+  /**
+   * What was found.
+   *
+   * @param pruned how many weights masks prune
+   * @param zeros how many weights are zero
+   * @param prunedModules names of the modules of which a mask prunes at least one weight
+   */
   public record Found(long pruned, long zeros, Set<String> prunedModules) implements Serializable {
     public static final Found NOTHING = new Found(0, 0, Set.of());
 
-    /** Takes a set that travels. */
+    /** Copies the set into one that travels. */
     public Found {
       prunedModules = Set.copyOf(prunedModules);
     }
@@ -93,6 +104,8 @@ public record OutputCheck(
    * @param chosen modules of these shards that were pruned
    * @param others which other tensors are compared byte by byte
    * @param sink takes the modules' masks
+   * @param workers read and compare
+   * @param progress is told of the tensors
    * @return what was found, or nothing if a module is missing in the output
    */
   public Optional<Found> check(
@@ -114,7 +127,7 @@ public record OutputCheck(
     }
   }
 
-  /** Begins to tell of the tensors that are checked, those of the source alone. */
+  /** Begins to report the tensors that are checked; those of the source count. */
   public static StepCount told(List<SafetensorsFile> shards, Progress progress) {
     return StepCount.ofTensors("verified tensor", shards, progress);
   }
@@ -136,7 +149,15 @@ public record OutputCheck(
     }
   }
 
-  /** Opens what a shard of an output stands for, which has to be packed or must not be. */
+  /**
+   * Opens a shard of an output, unpacked if it is packed.
+   *
+   * @param place the shard's path
+   * @param packed whether it has to be packed
+   * @param opened called with the file before it is read
+   * @throws io.github.wandacuda.error.InputException if it can't be read, or is packed and
+   *     shouldn't be, or the other way round
+   */
   public static SafetensorsFile open(Path place, boolean packed, Consumer<SafetensorsFile> opened) {
     SafetensorsFile stored = SafetensorsFile.open(place);
     return OnFailure.close(
@@ -190,7 +211,9 @@ public record OutputCheck(
                         difference.found())));
   }
 
-  /** Returns the element of a byte in words, if the tensor is a matrix of a known type. */
+  /**
+   * Returns the place of a byte in words: its element, if the tensor is a matrix of a known type.
+   */
   private static String place(TensorInfo tensor, long at) {
     if (tensor.type().isEmpty() || !tensor.isMatrix()) {
       return "";
@@ -234,6 +257,7 @@ public record OutputCheck(
     }
   }
 
+  /** Returns whether a shard has all bytes of another, when both are unpacked. */
   public static boolean isCopy(
       SafetensorsFile source, Path place, boolean packed, Workers workers) {
     if (!Files.isRegularFile(place, LinkOption.NOFOLLOW_LINKS)) {
@@ -248,7 +272,7 @@ public record OutputCheck(
     }
   }
 
-  /** A piece with its files open. */
+  /** A piece and its open files. */
   private record Piece(
       OutputCheck of,
       Map<SafetensorsFile, SafetensorsFile> written,
@@ -256,7 +280,7 @@ public record OutputCheck(
       MaskSink sink,
       TilePairs buffers,
       StepCount told) {
-    /** Returns the output's file that has an equal tensor. */
+    /** Returns the output's file for one of the source's, if it has an equal tensor. */
     private Optional<SafetensorsFile> counterpart(SafetensorsFile dense, TensorInfo tensor) {
       return Optional.ofNullable(written.get(dense))
           .filter(pruned -> pruned.tensor(tensor.name()).filter(tensor::equals).isPresent());
@@ -365,7 +389,13 @@ public record OutputCheck(
     }
   }
 
-  /** The first byte of a piece that differs, by its index in the tensor. */
+  /**
+   * The first byte of a tensor's piece that differs.
+   *
+   * @param at its index in the tensor
+   * @param expected the source's
+   * @param found the output's
+   */
   private record Difference(long at, byte expected, byte found) {}
 
   /** A job that compares a tensor with the source's, piece by piece. */
@@ -378,7 +408,12 @@ public record OutputCheck(
       Consumer<Difference> different,
       AtomicBoolean differs)
       implements Job {
-    /** Prepares a tensor and its buffers; {@code different} takes the first difference found. */
+    /**
+     * Prepares a tensor and enlarges the workers' buffers.
+     *
+     * @param different called with the first difference that is found
+     * @param compared called when all of the tensor is compared
+     */
     static Job of(
         SafetensorsFile source,
         SafetensorsFile other,

@@ -17,7 +17,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.PatternSyntaxException;
 
-/** Compares the record of a run that pruned weights with the source and the weights. */
+/** Compares the record of a run that pruned weights with the source and with the weights. */
 public final class PruningRecordCheck {
   private final PruningRecord record;
   private final RecordCheck check;
@@ -25,7 +25,7 @@ public final class PruningRecordCheck {
   /**
    * Begins a check.
    *
-   * @param file which a failure names
+   * @param file the record's path, for failures
    * @param failures takes what is wrong
    */
   public PruningRecordCheck(Path file, PruningRecord record, Failures failures) {
@@ -33,19 +33,25 @@ public final class PruningRecordCheck {
     check = new RecordCheck(file, record, failures);
   }
 
-  /** Compares the digest of the file that describes the family, if there is that file. */
+  /** Compares the digest of the file that describes the model's family, if the model has one. */
   void compareFamily(ModelDirectory dense) {
     check.compareFamily(dense);
   }
 
-  /** Checks that the record has the digests of the tensors that were fitted and of no others. */
+  /**
+   * Checks that the record has the digests of exactly the tensors that were fitted.
+   *
+   * @param fitted their names
+   */
   void compareFitted(Set<String> fitted) {
     check.compareFitted(fitted);
   }
 
   /**
-   * Compares what it says of its run's request with the source's digest, and its values with each
-   * other. Returns the keys whose values can't be checked.
+   * Compares the record's request with the source's digest, and its values with each other.
+   *
+   * @param source the source's digest
+   * @return the keys whose values can't be checked
    */
   List<String> compareCause(String source) {
     check.require(Provenance.FORMAT.equals(record.value("format")), "format", Provenance.FORMAT);
@@ -69,7 +75,10 @@ public final class PruningRecordCheck {
     return !record.rules().needNorms();
   }
 
-  /** Norms come from statistics or from samples, and magnitude needs none. */
+  /**
+   * Checks the values about norms: they come from statistics or from samples; scores by magnitude
+   * need none.
+   */
   private void compareNorms() {
     boolean fromFile = record.value("statistics_sha256") != null;
     if (isWithoutNorms()) {
@@ -131,6 +140,10 @@ public final class PruningRecordCheck {
     return keys;
   }
 
+  /**
+   * Returns the modules that the record names, among those of the source. A name that isn't one is
+   * a failure.
+   */
   List<LinearModule> modules(ModelDirectory dense) {
     Set<String> unknown = new HashSet<>(record.modules());
     List<LinearModule> chosen =
@@ -161,6 +174,13 @@ public final class PruningRecordCheck {
     }
   }
 
+  /**
+   * Compares the record's numbers with what was found.
+   *
+   * @param chosen the pruned modules
+   * @param maskSha256 the digest of their masks, or null if it isn't known
+   * @param found in the weights
+   */
   public void compare(List<LinearModule> chosen, String maskSha256, OutputCheck.Found found) {
     if (!maskSha256.equals(record.maskSha256())) {
       check.add("mask_sha256", maskSha256 + " by the weights", record.maskSha256());
@@ -174,7 +194,7 @@ public final class PruningRecordCheck {
     compareAmount(chosen, found);
   }
 
-  /** Checks that every module that it says was kept has all weights of the source. */
+  /** Checks that modules which the record lists as kept have all weights of the source. */
   private void compareKept(OutputCheck.Found found) {
     Set<String> pruned = new TreeSet<>(Optional.ofNullable(record.kept()).orElse(List.of()));
     pruned.retainAll(found.prunedModules());
@@ -187,7 +207,10 @@ public final class PruningRecordCheck {
     }
   }
 
-  /** Checks that no more weights went than the sparsity says; rows say whether enough did. */
+  /**
+   * Checks that not more weights were pruned than the sparsity says. Whether enough were is checked
+   * row by row.
+   */
   private void compareAmount(List<LinearModule> chosen, OutputCheck.Found found) {
     PruningRules rules = record.rules();
     rules

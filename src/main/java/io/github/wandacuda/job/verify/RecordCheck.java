@@ -18,22 +18,23 @@ import java.util.stream.Stream;
 /**
  * Compares the values of a {@code wanda-cuda.json} with each other.
  *
- * @param file which a failure names
+ * @param file its path, for failures
+ * @param record its content
  * @param failures takes what is wrong
  */
 public record RecordCheck(Path file, Provenance record, Failures failures) {
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
 
-  /** What the failure of a record ends with that names another source. */
+  /** The end of the failure of a record that names another source. */
   static final String OTHER_SOURCE = "it was not made from this source";
 
   static final String NOTHING = "nothing";
 
   /**
-   * Checks that a record has the digests of the tensors that were fitted and of no others. Versions
-   * that wrote none are passed over.
+   * Checks that a record has the digests of exactly the tensors that were fitted. Records of
+   * versions that wrote none are accepted.
    *
-   * @param fitted the names of the tensors that its run may have given other weights
+   * @param fitted the names of the tensors to which the run may have given other weights
    */
   void compareFitted(Set<String> fitted) {
     Set<String> digested = record.fittedDigests().keySet();
@@ -53,7 +54,7 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
                 Printable.of(name)));
   }
 
-  /** Compares what a record says of the parts that were removed with itself. */
+  /** Compares the record's values about removed parts with each other. */
   public void compareParts(RemovalRecord removed) {
     Set<String> fitted = Set.copyOf(removed.fitted());
     Object update = record.value(MethodKey.UPDATE.recordKey());
@@ -85,7 +86,7 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
     }
   }
 
-  /** Compares the digest of the file that describes the family, if there is that file. */
+  /** Compares the digest of the file that describes the model's family, if the model has one. */
   void compareFamily(ModelDirectory dense) {
     Object recorded = record.value("family_sha256");
     if (dense.family() != null && recorded != null) {
@@ -94,7 +95,14 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
     }
   }
 
-  /** Returns the failure of a record that names another model than the one it is compared with. */
+  /**
+   * Returns the failure of a record that names another model than the one with which it is
+   * compared.
+   *
+   * @param file the record's path
+   * @param source the model's digest
+   * @param recorded the digest in the record
+   */
   static ErrorDetails otherSource(Path file, String source, Object recorded) {
     return ErrorDetails.part(file, "source_sha256")
         .expected(source + " by the source's config.json and headers", text(recorded))

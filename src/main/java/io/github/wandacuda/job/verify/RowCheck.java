@@ -12,13 +12,13 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * Compares a row of a pruned matrix with the same row of its dense source, and computes the row's
- * mask.
+ * mask. For one thread at a time.
  *
  * <p>The mask follows from the two rows alone. An element that changed was pruned. If the source
  * has zeros of its own, the mask prunes the first of them by column, as many as the rule asks for
  * in addition to the changed elements: a zero has the lowest score, and among equal scores the
- * lower column is pruned first. Where no rule counts, or kept weights change too, the mask prunes
- * what is zero in the result.
+ * lower column is pruned first. If no rule counts, or kept weights change, too, the mask prunes all
+ * zeros of the result.
  */
 public final class RowCheck {
   private final boolean zerosArePruned;
@@ -28,7 +28,10 @@ public final class RowCheck {
   private final RowWords before;
   private final RowWords after;
 
-  /** A bit for each column that is zero, and for each of these that was zero in the source. */
+  /**
+   * A bit for each column, 1 if it is zero; in {@code ownZeros} 1 if it was zero in the source,
+   * too.
+   */
   private final long[] zeros;
 
   private final long[] ownZeros;
@@ -38,7 +41,11 @@ public final class RowCheck {
   private boolean hasOwnZeros;
 
   /**
-   * Prepares for matrices of a type; the rule says how many zeros each row or group has at least.
+   * Prepares for matrices of a type.
+   *
+   * @param columns of the matrices
+   * @param rule how many zeros each row or group has at least; null if no rule counts
+   * @param zerosArePruned whether the mask prunes all zeros of the result
    */
   public RowCheck(DType dtype, int columns, SelectionRule.Lowest rule, boolean zerosArePruned) {
     this.zerosArePruned = zerosArePruned;
@@ -53,6 +60,7 @@ public final class RowCheck {
     kept = new long[bitWords];
   }
 
+  /** Reads a row of both matrices, to which all other methods refer then. */
   public void read(WeightMatrix dense, WeightMatrix pruned, int row) {
     int beforeStart = before.read(dense, row);
     int afterStart = after.read(pruned, row);
@@ -128,11 +136,16 @@ public final class RowCheck {
     return true;
   }
 
+  /** Returns the zeros of the row. */
   public int zeros() {
     return BitGroups.count(zeros);
   }
 
-  /** Returns the zeros of the group that starts at a column. */
+  /**
+   * Returns the zeros of a group.
+   *
+   * @param from the group's first column
+   */
   public int zeros(int from) {
     return BitGroups.count(zeros, from, Math.min(columns, from + groupSize));
   }
@@ -141,7 +154,12 @@ public final class RowCheck {
     return columns - BitGroups.count(kept);
   }
 
-  /** Writes the row of the packed mask of all rows. */
+  /**
+   * Writes the row's mask.
+   *
+   * @param mask the packed mask of all rows
+   * @param row the row's number in it
+   */
   void writeMask(MemorySegment mask, long row) {
     long rowBytes = Selector.maskRowBytes(columns);
     long at = row * rowBytes;
@@ -153,7 +171,7 @@ public final class RowCheck {
     }
   }
 
-  /** Counts by groups of columns in rows of bits, 64 to a word, the lowest bit first. */
+  /** Counts bits in groups of columns. A row has 64 bits in a word, the lowest first. */
   public static final class BitGroups {
     private static final long[] ALTERNATE = {
       0x5555_5555_5555_5555L,
@@ -166,6 +184,7 @@ public final class RowCheck {
 
     private BitGroups() {}
 
+    /** Returns how many bits are set. */
     public static int count(long[] bits) {
       int count = 0;
       for (long word : bits) {
@@ -174,7 +193,9 @@ public final class RowCheck {
       return count;
     }
 
-    /** Returns how many of the columns {@code [from, to)} have their bit set. */
+    /**
+     * Returns how many of the columns from {@code from} to before {@code to} have their bit set.
+     */
     public static int count(long[] bits, int from, int to) {
       int count = 0;
       for (int at = from; at < to; ) {
@@ -185,17 +206,27 @@ public final class RowCheck {
       return count;
     }
 
-    /** Returns {@code length} set bits, 1 to 64, from bit {@code first} on. */
+    /**
+     * Returns a word with consecutive bits set.
+     *
+     * @param first the lowest bit
+     * @param length how many bits, 1 to 64
+     */
     public static long range(int first, int length) {
       return -1L >>> (Long.SIZE - length) << first;
     }
 
-    /** Returns whether groups of this size fill words without a rest. */
+    /** Returns whether groups of a size fill words without a rest. */
     public static boolean fillWords(int size) {
       return size > 1 && size <= Long.SIZE && Integer.bitCount(size) == 1;
     }
 
-    /** Returns whether each group of a word has enough bits set, fewer than its size. */
+    /**
+     * Returns whether each group of a word has enough bits set.
+     *
+     * @param size columns of a group, which fill words
+     * @param least how many bits are enough, less than the size
+     */
     public static boolean eachHas(long word, int size, int least) {
       if (least == 0) {
         return true;
@@ -206,7 +237,7 @@ public final class RowCheck {
       }
       long ones = size == Long.SIZE ? 1 : Long.divideUnsigned(-1L, (1L << size) - 1);
       long tops = ones << (size - 1);
-      // A count is at most its group's size, so that no sum leaves its group.
+      // A count is at most its group's size, so a sum never overflows into the next group.
       return (counts + (tops - least * ones) & tops) == tops;
     }
   }

@@ -36,10 +36,15 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The check of a smaller model against the one that it is a part of: each tensor is the slice that
- * its record says, to the byte, its config differs in the recorded keys alone and describes its
- * tensors, and nothing is missing or added. Where weights were pruned then, they are compared with
- * the slices; of fitted tensors these are those of the output itself.
+ * The check of a smaller model against the model of which it is a part. Each tensor is the slice
+ * that the record says, to the byte; the config differs only in the recorded keys, and describes
+ * the tensors; and nothing is missing or added. If weights were pruned afterwards, they are
+ * compared with the slices, or with the output's own tensors if these were fitted.
+ *
+ * @param dense the source
+ * @param directory the smaller model's
+ * @param record how it was made
+ * @param failures takes what is wrong
  */
 record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
   Verification verify(Workers workers, Progress progress) {
@@ -158,7 +163,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
         failures.others(), failures.tensors(), added, unchecked, mode, List.of(), 0);
   }
 
-  /** Checks that the config of the smaller model says what its tensors are. */
+  /** Checks that the config of the smaller model describes its tensors. */
   private void requireDescribed(Set<Structure> kinds) {
     try (ModelDirectory pruned = ModelDirectory.open(directory, dense.config().family())) {
       for (Structure kind : kinds) {
@@ -173,7 +178,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     }
   }
 
-  /** Checks that what was fitted may have been, and is finite. */
+  /** Checks that only tensors that a run may fit were fitted, and that they are finite. */
   private void requireFitted(ModelDirectory pruned) {
     ModelConfig config = pruned.config();
     List<String> outputs = DecoderFamilies.of(config).describe(config).outputs(pruned);

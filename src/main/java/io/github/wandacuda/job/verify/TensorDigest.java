@@ -21,10 +21,12 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
- * The SHA-256 of a tensor's bytes in a shard, packed or not. It is made in one task, since a digest
- * has an order; several tensors are digested side by side.
+ * The SHA-256 of a tensor's bytes in a shard, packed or not. One task computes it, since a digest
+ * depends on the order of bytes; several tensors are digested side by side.
  *
- * @param found takes the digest in hexadecimal, on the thread that made it
+ * @param file the shard
+ * @param tensor in the shard
+ * @param found called with the digest in hexadecimal, on the thread that computed it
  */
 public record TensorDigest(SafetensorsFile file, TensorInfo tensor, Consumer<String> found)
     implements Job {

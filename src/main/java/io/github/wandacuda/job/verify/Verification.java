@@ -46,7 +46,7 @@ public record Verification(
   }
 
   /**
-   * Returns the same with the tensors that were fitted.
+   * Returns the same result with the tensors that were fitted.
    *
    * @param fitted their names
    * @param digests those that the record has, by name
@@ -62,6 +62,7 @@ public record Verification(
    *
    * @param row its number, or -1 for the whole matrix
    * @param weight how many elements are wrong
+   * @param text the failure in words
    */
   public record RowFailure(int row, long weight, String text) implements Serializable {}
 
@@ -69,6 +70,8 @@ public record Verification(
    * What is wrong with a tensor's rows.
    *
    * @param file the file that holds it, printable
+   * @param tensor its full name
+   * @param count how many rows are wrong
    * @param rows the failures, the worst first; fewer than {@code count} if there are too many
    */
   public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows)
@@ -91,19 +94,25 @@ public record Verification(
     return !others.isEmpty() && others.getFirst().endsWith(RecordCheck.OTHER_SOURCE);
   }
 
+  /** Returns whether there is no failure. */
   public boolean holds() {
     return others.isEmpty() && tensors.isEmpty();
   }
 
-  /** Returns whether it holds and nothing beside it is unproven: no file and no fitted weight. */
+  /**
+   * Returns whether there is no failure, and nothing else unproven: no added file and no fitted
+   * weight.
+   */
   public boolean holdsStrictly() {
     return holds() && added.isEmpty() && unproven.isEmpty();
   }
 
+  /** Returns the number of failures. */
   public long count() {
     return others.size() + tensors.stream().mapToLong(TensorFailures::count).sum();
   }
 
+  /** Returns the failures in words, and how many more there are of a tensor. */
   public List<String> failures() {
     return Stream.concat(others.stream(), tensors.stream().flatMap(TensorFailures::inWords))
         .toList();

@@ -48,14 +48,14 @@ import java.util.function.Supplier;
  * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
  */
 public final class Verifier {
-  /** Bytes of masks that wait in memory. */
+  /** The most bytes of masks that wait in memory. */
   private static final long HELD_BYTES = 16 << 20;
 
   private Verifier() {}
 
   /**
-   * What the user says of the pruned model. A null is replaced by what its {@code wanda-cuda.json}
-   * says.
+   * What the user claims about the pruned model. What is null is taken from its {@code
+   * wanda-cuda.json}.
    *
    * @param method how weights were scored, or null
    * @param sparsity how much was pruned, or null
@@ -75,7 +75,8 @@ public final class Verifier {
       if (sparsity == null && method == null) {
         return recorded.orElseThrow().rules();
       }
-      // The modules that a run has kept count for its own record, not for a user's claim.
+      // Modules that a run has kept are excepted from its own record's rules, not from a user's
+      // claim.
       ModuleRules common =
           recorded
               .map(record -> record.rules().common())
@@ -87,8 +88,12 @@ public final class Verifier {
   }
 
   /**
-   * A pruned model with what is known of it.
+   * A pruned model and what is known about it.
    *
+   * @param dense its source
+   * @param directory the pruned model's
+   * @param packed whether it is packed
+   * @param rules by which it was pruned
    * @param chosen its modules, in the order of their masks
    * @param digests the SHA-256 that tensors with fitted weights have to have, by name
    */
@@ -100,14 +105,23 @@ public final class Verifier {
       List<LinearModule> chosen,
       Map<String, String> digests) {}
 
-  /** Checks the shards of a pruned model: in this process or by others. */
+  /** Checks the shards of a pruned model: in this process or in others. */
   @FunctionalInterface
   public interface Shards {
     /** Checks them; returns nothing if a module is missing, which is among the failures. */
     Optional<OutputCheck.Found> check(Pruned pruned, Failures failures, MaskSink masks);
   }
 
-  /** Checks a pruned directory in this process, with a number of threads. */
+  /**
+   * Checks a pruned directory in this process.
+   *
+   * @param dense its source
+   * @param pruned the directory, which may be packed
+   * @param claim what the user says of it
+   * @param threads CPU threads to use, 1 or more
+   * @return the failures, and the files that were added beside the model
+   * @throws InputException if the source is broken or the pruned directory isn't there
+   */
   public static Verification verify(
       ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
     List<SafetensorsFile> shards = dense.checkpoint().shards();
@@ -144,10 +158,12 @@ public final class Verifier {
   }
 
   /**
-   * Checks an output that an earlier run has written, and whose record it has not given its name
-   * yet, as {@link #verify} does once it has.
+   * Checks an output that an earlier run has written and whose record hasn't got its name yet, as
+   * {@link #verify} does once it has.
    *
-   * @param dense the whole source, also where parts of it were removed first
+   * @param dense the whole source, even if parts of it were removed first
+   * @param record of the earlier run
+   * @param threads CPU threads to use, 1 or more
    * @return what is wrong first, or nothing
    */
   static Optional<String> firstFailure(
@@ -180,6 +196,8 @@ public final class Verifier {
    *
    * @param dense its source
    * @param pruned the directory, which may be packed
+   * @param claim what the user says of it
+   * @param shards checks the shards
    * @return the failures, and the files that were added beside the model
    * @throws InputException if the source is broken or the pruned directory isn't there
    */
@@ -205,7 +223,18 @@ public final class Verifier {
     return verify(dense, digest, files, pruned, record, claim, shards, failures);
   }
 
-  /** Does so by a source's digest, and what compares the other files and returns the added ones. */
+  /**
+   * Checks a pruned directory, as {@link #verify(ModelDirectory, Path, Claim, Shards)} does.
+   *
+   * @param dense its source
+   * @param digest the source's digest
+   * @param files compares the other files, and returns those that were added
+   * @param pruned the directory, which may be packed
+   * @param record of its run, if there is one
+   * @param claim what the user says of it
+   * @param shards checks the shards
+   * @param failures takes what is wrong
+   */
   static Verification verify(
       ModelDirectory dense,
       String digest,
@@ -240,7 +269,7 @@ public final class Verifier {
     Map<String, String> digests = record.map(found -> found.fittedDigests(fitted)).orElse(Map.of());
     Pruned all = new Pruned(dense, pruned, packed, rules, chosen, digests);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
-      // Few masks have to wait in one process.
+      // In one process, few masks have to wait.
       Path spill = Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
       recorded.get().compareFitted(fitted);
       try (MaskDigest masks = new MaskDigest(chosen.size(), spill, HELD_BYTES)) {
@@ -262,7 +291,7 @@ public final class Verifier {
         .withUnproven(fitted, digests);
   }
 
-  /** Returns the names of the tensors whose kept weights may be others than the source's. */
+  /** Returns the names of the tensors whose kept weights may differ from the source's. */
   private static Set<String> fitted(
       PruningRules rules, List<LinearModule> chosen, Optional<PruningRecord> record) {
     Set<String> names = new HashSet<>();
@@ -283,7 +312,10 @@ public final class Verifier {
     }
   }
 
-  /** Looks at a directory's config; what is wrong with a packed one is added to the failures. */
+  /**
+   * Returns whether a directory's config says that the model is packed. An error in it is added to
+   * the failures.
+   */
   static boolean isPacked(Path directory, Failures failures) {
     try {
       return ModelConfig.read(directory).packed();
@@ -297,7 +329,7 @@ public final class Verifier {
     }
   }
 
-  /** Returns whether a config, which is wrong in some way, says that it is a packed model's. */
+  /** Returns whether a config that is wrong in some way says that the model is packed. */
   private static boolean saysPacked(Path directory) {
     try (var in = InputFile.stream(directory.resolve(SideFiles.CONFIG))) {
       JsonNode root = JsonTree.read(in);
@@ -324,7 +356,8 @@ public final class Verifier {
   }
 
   /**
-   * Compares the files that go along with the weights; a card of the copy's own has to be there.
+   * Compares the files that go along with the weights. A model card of the output's own only has to
+   * exist.
    */
   static void compareFiles(SideFiles expected, Path directory, Failures failures) {
     expected
@@ -363,7 +396,11 @@ public final class Verifier {
     }
   }
 
-  /** Compares what two configs say of their models, whichever of the two is packed. */
+  /**
+   * Compares what two configs say about their models, without what says that one is packed.
+   *
+   * @return the first byte that differs, or -1
+   */
   private static long configMismatch(Path dense, Path copy) throws IOException {
     try {
       return Arrays.mismatch(

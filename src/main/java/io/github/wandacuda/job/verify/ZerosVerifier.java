@@ -16,8 +16,8 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Checks that every zero of a pruned model's linear weights is a zero of another model's: after a
- * fine-tuning, a merge or a change of the type. +0.0 and -0.0 are zeros.
+ * Checks that every zero of a pruned model's linear weights is a zero of another model's, too:
+ * after a fine-tuning, a merge or a change of the type. +0.0 and -0.0 both count as zeros.
  */
 public final class ZerosVerifier {
   private ZerosVerifier() {}
@@ -26,6 +26,7 @@ public final class ZerosVerifier {
    * What was found.
    *
    * @param failures modules that are missing, added or of another shape, and zeros that are lost
+   * @param modules how many modules were compared
    * @param zeros how many zeros the pruned model has in them
    */
   public record Found(Verification failures, int modules, long zeros) {}
@@ -33,8 +34,10 @@ public final class ZerosVerifier {
   /**
    * Compares modules by their names.
    *
-   * @param other those of the other model, which need names and shapes alike, but not types
-   * @throws InputException if a weight's numbers aren't known, or a file is broken
+   * @param pruned the pruned model's modules
+   * @param other the other model's, which need the same names and shapes, but not the same types
+   * @param workers read and compare
+   * @throws InputException if a weight's numbers can't be read, or a file is broken
    */
   public static Found verify(List<LinearModule> pruned, List<LinearModule> other, Workers workers) {
     Failures failures = new Failures();
@@ -105,7 +108,7 @@ public final class ZerosVerifier {
       columns = is.columns();
       RowTiles one = ModuleTiles.cut(was, buffers.dense());
       RowTiles two = ModuleTiles.cut(is, buffers.pruned());
-      // What is transposed is read as a whole.
+      // A transposed matrix is read as a whole.
       boolean whole = was.transposed() || is.transposed();
       tiles = one.tileRows() < two.tileRows() == whole ? two : one;
       expected = new ModuleTiles(was, tiles, buffers.dense());
