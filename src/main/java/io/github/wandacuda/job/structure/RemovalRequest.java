@@ -20,18 +20,24 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * What is asked to be removed of a model.
+ * What is to be removed of a model.
  *
+ * @param parts which kind, how many, and by which score
  * @param requantize whether fitted weights may be rounded to the codes of a quantized checkpoint
  */
 public record RemovalRequest(Structure.Parts parts, boolean requantize) {
-  /** From so many samples on weights are fitted unless it is said otherwise. */
+  /** With so many samples or more, weights are fitted by default. */
   private static final int SAMPLES_TO_FIT = 64;
 
-  /** A share that a message names has four decimals. */
+  /** Messages name shares with four decimals. */
   private static final double SHARE_STEPS = 1e4;
 
-  /** Refuses to choose other parts than experts without samples: statistics score these alone. */
+  /**
+   * Checks that parts can be chosen: only experts can be without samples, since statistics score
+   * them alone.
+   *
+   * @throws UsageException if they can't
+   */
   public static void requireSamples(Structure structure, boolean sampled) {
     if (structure != Structure.EXPERTS && !sampled) {
       throw new UsageException(
@@ -40,9 +46,10 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
   }
 
   /**
-   * Looks for the parts in a model, unless it is a mix that goes.
+   * Checks that a model has the parts, and more of them than are removed. Mixes aren't checked
+   * here.
    *
-   * @throws InputException if the model has none, or no more of them than go
+   * @throws InputException if it hasn't
    */
   public void check(ModelDirectory model) {
     if (parts.structure() != Structure.AUTO) {
@@ -55,7 +62,7 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
     return parts.structure().columnScore(parts.score());
   }
 
-  /** Returns how many parts go. */
+  /** Returns how many parts are removed. */
   private int count(Removal removal) {
     int gone =
         parts.count() == null
@@ -71,7 +78,9 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
     return gone;
   }
 
-  /** Refuses a share that is rounded down to no part, by the least one that isn't. */
+  /**
+   * Refuses a share that is rounded down to no part. The message names the lowest share that isn't.
+   */
   private void requireShareOfOne(Removal removal) {
     for (int gone = 1; gone < removal.size(); gone++) {
       double share = Math.ceil(SHARE_STEPS * gone / removal.size()) / SHARE_STEPS;
@@ -86,7 +95,13 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
     }
   }
 
-  /** Returns what happens to the weights that stay; {@code told} why nothing, unless asked. */
+  /**
+   * Returns what happens to the weights that stay.
+   *
+   * @param told called with the reason if weights can't be fitted, though they would be by default
+   * @throws UsageException if what is asked for doesn't go with the parts or needs samples
+   * @throws InputException if weights can't be fitted as asked
+   */
   public Update update(ModelDirectory model, Calibration calibration, Consumer<String> told) {
     if (!(calibration instanceof Calibration.FromSamples samples)) {
       if (parts.update().orElse(Update.NONE) != Update.NONE) {
@@ -136,7 +151,12 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
     return passes / (passes + StructureFit.PASSES);
   }
 
-  /** Returns the parts that a run has removed, so that they needn't be chosen again. */
+  /**
+   * Returns the parts that an earlier run has removed, so that they needn't be chosen again.
+   *
+   * @param record of that run
+   * @return nothing if it has removed another kind of parts
+   */
   public Optional<StructureChoice.Chosen> madeBy(RemovalRecord record) {
     return record
         .structure()
@@ -148,8 +168,9 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
   /**
    * Chooses the parts.
    *
+   * @param backend runs samples; stays the caller's
    * @param fits what happens to the weights that read what is left
-   * @param known whether samples run; else parts are taken that a plan's sizes are right for
+   * @param known whether samples run; else parts are returned for which a plan's sizes are right
    */
   public StructureChoice.Chosen choose(
       ModelDirectory model,

@@ -23,10 +23,11 @@ import java.util.Optional;
 /**
  * The shards of a smaller model, whose tensors are slices of the source's, while they are written.
  *
+ * @param shards as they will be
  * @param like the source's shard whose modes they get
  */
 record SmallerShards(List<SafetensorsFile> shards, Path like) {
-  /** Writes them, the next while one is forced to the device. */
+  /** Writes the shards; each is forced to the device while the next one is written. */
   void write(
       OutputDirectory directory,
       DirectIo io,
@@ -45,7 +46,7 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
     }
   }
 
-  /** Has a cluster write and check them; those that are right stay. */
+  /** Writes and checks the shards on a cluster. Shards that are there and right stay. */
   void write(OnCluster on, RunDescription run, PhaseClock clock, Progress progress) {
     long start = System.nanoTime();
     StepCount steps = new StepCount("shard", shards.size(), progress);
@@ -73,7 +74,9 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
       return shard;
     }
 
-    /** Several attempts at a shard write the same bytes, so it doesn't matter whose comes last. */
+    /**
+     * Writes a shard. Several attempts write the same bytes, so it doesn't matter which comes last.
+     */
     private void write(
         SafetensorsFile written, Path place, Path like, Workers workers, ClusterNode node) {
       Path temporary = run.temporary();

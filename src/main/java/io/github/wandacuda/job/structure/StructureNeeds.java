@@ -14,7 +14,7 @@ import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
 
 /**
- * The disk and memory that a run needs which removes parts of a model.
+ * The disk and memory that a run needs to remove parts of a model.
  *
  * @param readBytes bytes of weights that are read: once for each time that samples pass all blocks,
  *     and to write and compare what is left; without what it takes to measure perplexity
@@ -22,14 +22,18 @@ import io.github.wandacuda.pruning.recipe.Structure.Update;
  * @param temporaryBytes bytes on disk beside those, until the run ends, for weights that are fitted
  * @param stateBytes bytes of all samples' hidden states
  * @param memoryBytes bytes of memory outside the Java heap: hidden states, as many times as trials
- *     or fits hold them, activations, blocks, and what the widest output projection is fitted by
+ *     or fits hold them, activations, blocks, and the memory in which the widest output projection
+ *     is fitted
  */
 public record StructureNeeds(
     long readBytes, long writeBytes, long temporaryBytes, long stateBytes, long memoryBytes) {
-  /** Hidden states of the dense model, those of the smaller one, and what is missing of these. */
+  /**
+   * The hidden states of a realigned fit: the dense model's, the smaller one's, and their
+   * difference.
+   */
   private static final int STATES_OF_REALIGN = 3;
 
-  /** Second moments are summed in double and given in float. */
+  /** Bytes of a second moment, which is summed as a double and then divided to a float. */
   private static final int MOMENT_BYTES = Double.BYTES + Float.BYTES;
 
   /**
@@ -38,7 +42,7 @@ public record StructureNeeds(
    */
   private static final int SQUARE_BYTES = 4 * Float.BYTES + 2 * Double.BYTES;
 
-  /** The block that samples pass, what it becomes, and the next one. */
+  /** Blocks in memory: the one that samples pass, the one that it becomes, and the next one. */
   private static final int BLOCKS = 3;
 
   /**
@@ -92,7 +96,9 @@ public record StructureNeeds(
     return OutputProjections.of(model).stream().mapToLong(module -> module.tensor().bytes()).sum();
   }
 
-  /** Returns the bytes that the output projection takes which takes most while it is fitted. */
+  /**
+   * Returns the bytes of memory of the output projection that takes the most while it is fitted.
+   */
   private static long fittingBytes(ModelDirectory model, Update update) {
     int hidden = DecoderFamilies.shape(model).hiddenSize();
     return OutputProjections.of(model).stream()

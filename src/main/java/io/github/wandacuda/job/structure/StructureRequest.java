@@ -22,15 +22,19 @@ import java.util.Map;
 /**
  * A request to remove whole parts of a model.
  *
+ * @param output the directory of the smaller model
  * @param asked by what it was chosen
  * @param removed what goes; which channels or heads is only found while they are removed, so these
  *     are as many others
  * @param chosenShare how much of the run is done when the parts are chosen, as progress tells it
  * @param update what happens to the weights that read what is left
+ * @param calibration the samples or statistics by which parts are scored and weights fitted
  * @param files that are read beside the model, by what they are
+ * @param shardBytes the most bytes of a shard that has more than one tensor
  * @param resume whether the output may hold an interrupted or finished run
  * @param verify whether what was written is read back and compared
  * @param card whether the output gets a model card that says what was done
+ * @param io how files are read and written
  */
 public record StructureRequest(
     Path output,
@@ -46,14 +50,15 @@ public record StructureRequest(
     boolean card,
     IoMode io) {
   /**
-   * Begins a request by its output, what was asked for and what goes. All else is as most runs have
-   * it: no fit, no calibration, a check of what was written, and a new output without a card.
+   * Begins a request by its output, what was asked for and what is removed. Everything else is as
+   * in most runs: no fit, no calibration, a check of what was written, and a new output without a
+   * card.
    */
   public static Builder of(Path output, RemovalRequest asked, RemovedParts removed) {
     return new Builder(output, asked, removed);
   }
 
-  /** Collects a request's values; each is named where it is given. */
+  /** Collects a request's values, each named where it is given. */
   public static final class Builder {
     private final Path output;
     private final RemovalRequest asked;
@@ -136,7 +141,9 @@ public record StructureRequest(
     }
   }
 
-  /** Returns the bytes of a model's largest shard, which shards of a smaller one may have too. */
+  /**
+   * Returns the bytes of a model's largest shard, up to which a smaller model's shards may grow.
+   */
   public static long largestShard(ModelDirectory model) {
     return model.checkpoint().shards().stream()
         .mapToLong(SafetensorsFile::byteSize)
@@ -145,9 +152,9 @@ public record StructureRequest(
   }
 
   /**
-   * Returns what the output's record will say.
+   * Returns the output's record.
    *
-   * @param gone what goes, which may only be known when it has been chosen
+   * @param gone the parts that are removed, which may only be known after they have been chosen
    * @param plan the smaller model
    */
   RemovalRecord record(RemovedParts gone, StructurePlan plan) {

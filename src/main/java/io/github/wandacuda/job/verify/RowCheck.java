@@ -44,7 +44,7 @@ public final class RowCheck {
    * Prepares for matrices of a type.
    *
    * @param columns of the matrices
-   * @param rule how many zeros each row or group has at least; null if no rule counts
+   * @param rule how many zeros each row or group has at least
    * @param zerosArePruned whether the mask prunes all zeros of the result
    */
   public RowCheck(DType dtype, int columns, SelectionRule.Lowest rule, boolean zerosArePruned) {
