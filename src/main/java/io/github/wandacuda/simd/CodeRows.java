@@ -303,7 +303,7 @@ public final class CodeRows {
     }
   }
 
-  /** Returns whether thresholds are others since this was asked last. */
+  /** Returns whether the columns' thresholds have changed since the last call. */
   public boolean takeChanged() {
     boolean was = changed;
     changed = false;

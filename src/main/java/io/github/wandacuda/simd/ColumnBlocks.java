@@ -8,17 +8,17 @@ import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
 
 /**
- * What a thread needs beside its arguments, kept from call to call, in blocks of columns whose
- * activations stay in the first-level cache. A word is the {@link SparseKernels#CHAINS} columns of
- * an int of the bitmask; those behind the last column are filled up with zeros. Side by side are
- * multiplied {@link #ROWS} rows of weights, by one row of activations or by groups of {@link
- * #TOGETHER}.
+ * A thread's buffers for products with a sparse matrix, kept from call to call: activations and
+ * bits in blocks of columns that stay in the first-level cache. A word is the {@link
+ * SparseKernels#CHAINS} columns of an int of the bitmask; columns behind the last one are zeros.
+ * {@link #ROWS} rows of weights are multiplied together, by one row of activations or by groups of
+ * {@link #TOGETHER}.
  */
 final class ColumnBlocks {
-  /** Rows of weights side by side. */
+  /** Rows of weights that are multiplied together. */
   static final int ROWS = 4;
 
-  /** Rows of activations of a group, where there is more than one. */
+  /** Rows of activations of a group, if there is more than one row. */
   static final int TOGETHER = 4;
 
   static final int WORD = SparseKernels.CHAINS;
@@ -26,10 +26,10 @@ final class ColumnBlocks {
   /** Floats of a vector. */
   static final int HALF = WORD / 2;
 
-  /** Words of a block at most. */
+  /** The most words of a block. */
   static final int MOST_WORDS = 128;
 
-  /** Words of a block at most, where each has a group's activations. */
+  /** The most words of a block if each word has the activations of a group. */
   private static final int FEW_WORDS = 64;
 
   private static final int BLOCK_FLOATS = Math.max(MOST_WORDS, FEW_WORDS * TOGETHER) * WORD;
@@ -37,18 +37,18 @@ final class ColumnBlocks {
   private static final int PAGE = 4096;
   private static final int LINE = 64;
 
-  /** Lines at the beginning of a page that are asked for early. */
+  /** Cache lines at the beginning of a page that are loaded early. */
   private static final int LINES = 3;
 
-  /** Bits of the block that is multiplied: of each row, from {@link #MOST_WORDS} to the next. */
+  /** The bits of the block that is multiplied; rows are {@link #MOST_WORDS} apart. */
   int[] bits = new int[ROWS * MOST_WORDS];
 
   private int[] nextBits = new int[ROWS * MOST_WORDS];
 
-  /** The bytes at which each row's next values begin. */
+  /** The offsets at which each row's next values begin, in bytes. */
   final long[] at = new long[ROWS];
 
-  /** The same, when a block began. */
+  /** These offsets when a block began. */
   private final long[] before = new long[ROWS];
 
   int blocks;
@@ -56,7 +56,7 @@ final class ColumnBlocks {
   /** Groups of rows of activations. */
   int groups;
 
-  /** Rows of activations of a group; those beyond what was asked for are zeros. */
+  /** Rows of activations of a group; rows behind the last one are zeros. */
   int tokens;
 
   private int words;
@@ -66,8 +66,11 @@ final class ColumnBlocks {
   private byte touched;
 
   /**
-   * Takes activations, of each word the even columns before the odd ones, as weights of BF16 leave
-   * an expanded vector: the even ones in the lower halves of ints.
+   * Takes the activations of a call. Within a word, the even columns come before the odd ones, as
+   * in an expanded vector of BF16 weights, whose even columns are the lower halves of ints.
+   *
+   * @param xAt the index of the first activation in {@code x}
+   * @param count rows of activations
    */
   void load(SparseMatrix matrix, float[] x, int xAt, int count) {
     int columns = matrix.columns();
@@ -140,14 +143,14 @@ final class ColumnBlocks {
     return Math.min(blockWords, words - block * blockWords);
   }
 
-  /** Lets all chains begin. */
+  /** Sets all chains to 0. */
   void clearChains() {
     for (int group = 0; group < groups; group++) {
       Arrays.fill(chains[group], 0, ROWS * tokens * WORD, 0f);
     }
   }
 
-  /** Makes the bits that were read last those of the block that is multiplied. */
+  /** Takes the bits that were read last for the block that is multiplied next. */
   void turnBits() {
     int[] read = nextBits;
     nextBits = bits;
@@ -159,7 +162,7 @@ final class ColumnBlocks {
     System.arraycopy(at, 0, before, 0, ROWS);
   }
 
-  /** Goes back there. */
+  /** Goes back to where the block's values begin. */
   void goBack() {
     System.arraycopy(before, 0, at, 0, ROWS);
   }
@@ -198,9 +201,9 @@ final class ColumnBlocks {
   }
 
   /**
-   * Reads where the pages begin that each row's values will come to next. A processor fetches ahead
-   * within a page only, and all products wait while one row's values are late; so the rows wait
-   * together, once.
+   * Loads the beginnings of the pages that each row's values will reach next. A processor
+   * prefetches within a page only, and all products wait while one row's values are late. By this
+   * the rows wait together, once.
    */
   void touchPages(MemorySegment values) {
     long shift = values.address() % PAGE;
@@ -213,7 +216,7 @@ final class ColumnBlocks {
         }
       }
     }
-    // Kept, or the JIT would leave the reading out.
+    // Written for the JIT alone, which would leave out loads whose values nobody uses.
     touched = sum;
   }
 }

@@ -130,10 +130,20 @@ record FeatureBlocks(Arena arena, DType dtype, int rows, int columns, MemorySegm
   private static final int HALF_BITS = 16;
   private static final int UPPER = 0xffff_0000;
 
+  /**
+   * Loads a vector of float32 weights.
+   *
+   * @param at their offset, in bytes
+   */
   public static FloatVector floats(MemorySegment data, long at) {
     return FloatVector.fromMemorySegment(Lanes.FLOATS, data, at, ByteOrder.nativeOrder());
   }
 
+  /**
+   * Loads a vector of pairs of BF16 weights.
+   *
+   * @param at their offset, in bytes
+   */
   public static IntVector pairs(MemorySegment data, long at) {
     return IntVector.fromMemorySegment(Lanes.INTS, data, at, ByteOrder.nativeOrder());
   }

@@ -154,6 +154,7 @@ final class CudaContext {
         "%s: %s%s: %s".formatted(device, how, what, describe(result)));
   }
 
+  /** Returns the name of a {@code CUresult} and the driver's description of it. */
   static String describe(int result) {
     String[] text = new String[1];
     boolean known = JCudaDriver.cuGetErrorString(result, text) == CUresult.CUDA_SUCCESS;

@@ -87,6 +87,7 @@ public interface GpuSelectKernels {
     }
   }
 
+  /** Returns arguments one after the other. */
   static Object[] joined(Object[]... arguments) {
     return Stream.of(arguments).flatMap(Arrays::stream).toArray();
   }
@@ -97,6 +98,7 @@ public interface GpuSelectKernels {
   /** Queues the selection of the {@code pruned} lowest scores of every {@code size} columns. */
   void selectGroups(Operands of, int pruned, int size);
 
+  /** Queues the selection of all elements whose scores are at most a threshold. */
   void selectThreshold(Operands of, float threshold);
 
   /**

@@ -25,6 +25,13 @@ final class GpuSelector implements Selector, AutoCloseable {
 
   private final SlotPool pool;
 
+  /**
+   * Creates a selector without slots.
+   *
+   * @param device stays the caller's to close, after this
+   * @param pinned knows which host memory the device reads by itself
+   * @param tileBytes the most bytes of a tile
+   */
   public GpuSelector(GpuDevice device, PinnedMemory pinned, long tileBytes) {
     pool = new SlotPool(device, pinned, tileBytes);
   }

@@ -35,6 +35,7 @@ final class OpenClInfo {
     return text("clGetDeviceInfo", of(device, parameter));
   }
 
+  /** Asks for the compiler's log of a program. */
   static String buildLog(cl_program program, cl_device_id device) {
     return text(
         "clGetProgramBuildInfo",

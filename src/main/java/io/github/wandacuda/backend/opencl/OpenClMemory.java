@@ -152,6 +152,7 @@ final class OpenClMemory implements GpuDevice.Memory {
     OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
   }
 
+  /** A piece of the device's memory. */
   static final class Buffer implements DeviceBuffer {
     private final OpenClMemory memory;
     private final cl_mem handle;
