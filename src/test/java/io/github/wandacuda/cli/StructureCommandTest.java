@@ -325,6 +325,13 @@ class StructureCommandTest {
     prune(source, "--remove 1 --calibration %s --save-statistics %s", tokens, saved).succeeds();
     prune(source, "--remove 1 --calibration %s --score frequency --resume", tokens)
         .isRefused(2, "score (there reap, now frequency)");
+    Path dense = TestData.fixture("llama-gqa").resolve("model");
+    output = directory.resolve("narrow");
+    String half = "--structure channels --score magnitude --sparsity 0.5 --calibration %s";
+    narrow(dense, half, tokens).succeeds();
+    narrow(dense, half + " --multiple 16 --resume", tokens)
+        .isRefused(2, "the output of another run");
+    output = directory.resolve("scored");
     InProcess.line(
             "prune --resume --method magnitude --model %s --output %s --structure experts",
             source, output)
