@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.hub.HubCache;
+import io.github.wandacuda.model.family.KnownFamilies;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -62,6 +63,7 @@ class WrongInputsIT {
     return text.replace("{model}", TestData.TINY_LLAMA.toString())
         .replace("{norms}", TestData.GOLDEN.resolve("wanda-50.statistics.safetensors").toString())
         .replace("{text}", "testdata/text/heldout.txt")
+        .replace("{families}", String.join(", ", KnownFamilies.modelTypes()))
         .replace("{cache}", HubCache.of(System.getenv()).root().toString())
         .replace("{files}", files.toString())
         .replace("{out}", place.resolve("out").toString());
