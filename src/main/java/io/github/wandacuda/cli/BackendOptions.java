@@ -105,27 +105,4 @@ final class BackendOptions {
         .hint("'wanda-cuda devices' lists them")
         .refused("a number or all", "'%s'".formatted(Printable.of(device)));
   }
-
-  static final class ThreadsOption {
-    /** More than any machine has processors; each thread takes memory. */
-    private static final int MOST = 1024;
-
-    @Option(
-        names = "--threads",
-        paramLabel = "N",
-        description = "CPU threads, up to 1024 (default: one for each processor).")
-    private Integer given;
-
-    boolean given() {
-      return given != null;
-    }
-
-    public int count() {
-      int count = given == null ? Runtime.getRuntime().availableProcessors() : given;
-      if (count < 1 || count > MOST) {
-        throw ErrorDetails.of("--threads").refused("1 to " + MOST, count);
-      }
-      return count;
-    }
-  }
 }

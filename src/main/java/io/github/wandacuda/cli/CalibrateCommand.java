@@ -40,7 +40,7 @@ import picocli.CommandLine.Option;
       "      --output norms.safetensors"
     })
 final class CalibrateCommand extends Subcommand {
-  @Mixin private ModelOption.Decoder model;
+  @Mixin private DecoderOption model;
 
   @Option(
       names = "--calibration",
@@ -71,7 +71,7 @@ final class CalibrateCommand extends Subcommand {
               + " can remove any number.")
   private boolean experts;
 
-  @Mixin private ResultFiles.OverwriteOption overwrite;
+  @Mixin private OverwriteOption overwrite;
   @Mixin private SampleOptions sampling;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
@@ -91,7 +91,7 @@ final class CalibrateCommand extends Subcommand {
     }
     SampleOptions.warnOfIdle(calibration, output);
     try (ModelDirectory directory = model.open(output);
-        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given, false)) {
+        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given(), false)) {
       results.read("--calibration", calibration);
       results.add("--output", file, Statistics::isOne);
       sampling.addTo(results, true);

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -33,7 +34,7 @@ final class CalibrationOptions {
               + " imatrix of llama.cpp (.gguf).")
   private Path statistics;
 
-  @Mixin SampleOptions sampling;
+  @Mixin private SampleOptions sampling;
 
   /** Checks that what needs norms or scores, if it does, has them from one place. */
   public void check(boolean needed, String what, OutputOptions output) {
@@ -60,7 +61,7 @@ final class CalibrationOptions {
   }
 
   /** Checks that a comparison has its norms, and that statistics can do what its runs need. */
-  public void check(List<ComparedMethods.Run> runs, OutputOptions output) {
+  public void check(List<ComparedMethod> runs, OutputOptions output) {
     if ((calibration == null) == (statistics == null)) {
       throw new UsageException("expected one of --calibration FILE and --statistics FILE");
     }
@@ -70,13 +71,17 @@ final class CalibrationOptions {
     }
     output.exclude("--statistics", ClusterOption.NAME);
     output.warnIfGiven("norms come from --statistics", "--samples", "--seed", "--join");
-    for (ComparedMethods.Run run : runs) {
+    for (ComparedMethod run : runs) {
       if (run.needsSamples()) {
         throw ErrorDetails.of("--statistics")
             .hint("--calibration serves all")
             .refused("what norms suffice for", run.label());
       }
     }
+  }
+
+  public OptionalInt sequenceLength() {
+    return sampling.sequenceLength();
   }
 
   public void addTo(ResultFiles results, boolean sampled) {

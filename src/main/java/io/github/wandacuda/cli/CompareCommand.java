@@ -63,7 +63,7 @@ final class CompareCommand extends Subcommand {
   private static final String REPORT = "--report";
   private static final String SPEED = "--speed";
 
-  @Mixin private ModelOption.Decoder model;
+  @Mixin private DecoderOption model;
 
   @Mixin private CalibrationOptions calibrations;
 
@@ -102,7 +102,7 @@ final class CompareCommand extends Subcommand {
       description = "Check everything, print the runs and how long they take; write nothing.")
   private boolean dryRun;
 
-  @Mixin private ResultFiles.OverwriteOption overwrite;
+  @Mixin private OverwriteOption overwrite;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
@@ -111,11 +111,11 @@ final class CompareCommand extends Subcommand {
   public void run() {
     backends.check();
     cluster.check();
-    List<ComparedMethods.Run> runs = methods.runs();
+    List<ComparedMethod> runs = methods.runs();
     List<PruningPlan> plans =
-        runs.stream().map(ComparedMethods.Run::plan).filter(Objects::nonNull).toList();
+        runs.stream().map(ComparedMethod::plan).filter(Objects::nonNull).toList();
     List<RemovalRequest> removals =
-        runs.stream().map(ComparedMethods.Run::removal).filter(Objects::nonNull).toList();
+        runs.stream().map(ComparedMethod::removal).filter(Objects::nonNull).toList();
     List<PruningRules> rules = plans.stream().map(PruningPlan::rules).toList();
     if (!removals.isEmpty() && cluster.given()) {
       throw new UsageException(
@@ -142,15 +142,14 @@ final class CompareCommand extends Subcommand {
             new ResultFiles(
                 directory.path(),
                 null,
-                overwrite.given,
+                overwrite.given(),
                 resume && UnfinishedComparison.isBeside(report))) {
       calibrations.addTo(results, true);
       results.read("--text", text);
       results.add(REPORT, report, ReportFormat::isOne);
       InputFile.require(text);
       Calibration calibration = calibrations.load(directory, backends, dryRun, output);
-      EvaluationWindows windows =
-          texts.of(text, calibrations.sampling.sequenceLength(), directory, output);
+      EvaluationWindows windows = texts.of(text, calibrations.sequenceLength(), directory, output);
       Optional<Evaluation> asked =
           tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {
@@ -234,9 +233,9 @@ final class CompareCommand extends Subcommand {
     return inputs;
   }
 
-  private void print(List<ComparedMethods.Run> runs, TimeEstimate estimate) {
+  private void print(List<ComparedMethod> runs, TimeEstimate estimate) {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("runs", runs.stream().map(ComparedMethods.Run::text).toList());
+    object.put("runs", runs.stream().map(ComparedMethod::text).toList());
     object.put("seconds", estimate.about());
     object.put("seconds_least", estimate.least());
     object.put("seconds_most", estimate.most());
@@ -244,7 +243,7 @@ final class CompareCommand extends Subcommand {
         object,
         () ->
             Stream.concat(
-                runs.stream().map(ComparedMethods.Run::text),
+                runs.stream().map(ComparedMethod::text),
                 Stream.of(
                     "%d runs, %s%s"
                         .formatted(
@@ -277,7 +276,7 @@ final class CompareCommand extends Subcommand {
     return Optional.of(
         resume
             ? UnfinishedComparison.resume(report, fingerprint)
-            : UnfinishedComparison.begin(report, fingerprint, overwrite.given));
+            : UnfinishedComparison.begin(report, fingerprint, overwrite.given()));
   }
 
   /**
@@ -288,7 +287,7 @@ final class CompareCommand extends Subcommand {
     private static final String NONE = "–";
     private static final String DENSE = "dense";
 
-    private final List<ComparedMethods.Run> methods;
+    private final List<ComparedMethod> methods;
     private final Optional<UnfinishedComparison> unfinished;
     private final boolean sized;
     private final String format;
@@ -303,9 +302,7 @@ final class CompareCommand extends Subcommand {
      * @param sized whether parts go in some run, so that parameters have a column
      */
     ComparisonRun(
-        List<ComparedMethods.Run> methods,
-        Optional<UnfinishedComparison> unfinished,
-        boolean sized) {
+        List<ComparedMethod> methods, Optional<UnfinishedComparison> unfinished, boolean sized) {
       this.methods = methods;
       this.unfinished = unfinished;
       this.sized = sized;
@@ -332,7 +329,7 @@ final class CompareCommand extends Subcommand {
           .ifPresentOrElse(this::show, () -> left.add(new Part(0, null)));
       for (int index = 0; index < runs.length; index++) {
         int place = index + 1;
-        ComparedMethods.Run method = methods.get(index);
+        ComparedMethod method = methods.get(index);
         unfinished
             .flatMap(file -> file.like(method.label(), method.sparsity(), method.files()))
             .ifPresentOrElse(

@@ -5,9 +5,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.prune.PruningPlan;
-import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.structure.RemovalRequest;
-import io.github.wandacuda.pruning.recipe.Allocation;
 import io.github.wandacuda.pruning.recipe.Method;
 import io.github.wandacuda.pruning.recipe.MethodKey;
 import io.github.wandacuda.pruning.recipe.ModuleRules;
@@ -92,8 +90,8 @@ final class ComparedMethods {
    * Returns what each run does: method by method, for each one sparsity after the other, and each
    * shared out in every way; then the recipes.
    */
-  public List<Run> runs() {
-    List<Run> all = new ArrayList<>();
+  public List<ComparedMethod> runs() {
+    List<ComparedMethod> all = new ArrayList<>();
     boolean recipesAlone =
         methods == null && sparsities.isEmpty() && patterns.isEmpty() && !recipes.isEmpty();
     if (!recipesAlone) {
@@ -121,7 +119,7 @@ final class ComparedMethods {
     return Stream.of(Structure.values()).filter(each -> each.label().equals(name)).findFirst();
   }
 
-  private static Run removal(Structure structure, String method, Sparsity amount) {
+  private static ComparedMethod removal(Structure structure, String method, Sparsity amount) {
     if (!(amount instanceof Sparsity.Ratio share)) {
       throw new UsageException("--pattern: parts don't go by one, give a --sparsity");
     }
@@ -134,7 +132,7 @@ final class ComparedMethods {
         update = Optional.of(Labelled.of(word, List.of(Update.values()), "--methods"));
       }
     }
-    return new Run(
+    return new ComparedMethod(
         method,
         Optional.of(share),
         null,
@@ -142,7 +140,7 @@ final class ComparedMethods {
         null);
   }
 
-  private void addShared(List<Run> all, ModuleRules rules) {
+  private void addShared(List<ComparedMethod> all, ModuleRules rules) {
     boolean pattern = rules.sparsity() instanceof Sparsity.GroupPattern;
     if (pattern && sparsities.isEmpty() && allocations.stream().noneMatch(UNIFORM::equals)) {
       throw new UsageException("--allocation: a pattern can't be shared out, give a --sparsity");
@@ -153,7 +151,7 @@ final class ComparedMethods {
               new PruningRules(rules, Unreached.MAGNITUDE), MethodOptions.allocation(each));
       String name = plan.files().isEmpty() ? each : plan.files().get(0).getFileName().toString();
       all.add(
-          Run.of(
+          ComparedMethod.of(
               rules.label() + (plan.shares() ? "+" + name : ""),
               Optional.of(rules.sparsity()),
               plan));
@@ -161,7 +159,7 @@ final class ComparedMethods {
   }
 
   /** A recipe is called by its file's name, or by its path where another one has the same name. */
-  private static Run recipe(Path file, List<Path> all) {
+  private static ComparedMethod recipe(Path file, List<Path> all) {
     PruningPlan plan = PruningPlan.of(file, Unreached.MAGNITUDE);
     boolean removes = plan.removal().isPresent();
     if (removes || plan.rules().needMasks()) {
@@ -170,7 +168,8 @@ final class ComparedMethods {
     }
     boolean alone =
         all.stream().filter(other -> other.getFileName().equals(file.getFileName())).count() == 1;
-    return Run.of((alone ? file.getFileName() : file).toString(), Optional.empty(), plan);
+    return ComparedMethod.of(
+        (alone ? file.getFileName() : file).toString(), Optional.empty(), plan);
   }
 
   private Set<Sparsity> amounts() {
@@ -198,41 +197,5 @@ final class ComparedMethods {
       }
     }
     return distinct;
-  }
-
-  /**
-   * A way of pruning that is compared with others.
-   *
-   * @param label what people call it: {@code wanda+swaps+atp}, or a recipe's file
-   * @param sparsity how much goes, unless a recipe says it
-   * @param plan null if whole parts go
-   * @param removal the parts that go, or null
-   * @param files the SHA-256 of the files that say it, or null if there are none
-   */
-  record Run(
-      String label,
-      Optional<Sparsity> sparsity,
-      PruningPlan plan,
-      RemovalRequest removal,
-      String files) {
-    static Run of(String label, Optional<Sparsity> sparsity, PruningPlan plan) {
-      return new Run(
-          label,
-          sparsity,
-          plan,
-          null,
-          plan.files().isEmpty() ? null : SourceDigest.ofFiles("what is done", plan.files(), ""));
-    }
-
-    /** Returns whether norms, or scores of experts, don't suffice for it. */
-    boolean needsSamples() {
-      return removal == null
-          ? plan.rules().needMoments() || plan.allocations().contains(Allocation.Rule.ATP)
-          : removal.parts().structure() != Structure.EXPERTS;
-    }
-
-    public String text() {
-      return sparsity.map(amount -> label + " " + amount).orElse(label);
-    }
   }
 }

@@ -31,7 +31,7 @@ import picocli.CommandLine.Option;
 final class EvaluateCommand extends Subcommand {
   private static final String COLUMNS = "%-28s %9s  %8s  %8s  %8s  %8s";
 
-  @Mixin private ModelOption.Decoder model;
+  @Mixin private DecoderOption model;
 
   @Mixin private TaskOptions tasks;
 

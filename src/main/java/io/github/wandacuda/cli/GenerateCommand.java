@@ -45,7 +45,7 @@ import picocli.CommandLine.Option;
       "      --tokens 64"
     })
 final class GenerateCommand extends Subcommand {
-  @Mixin private ModelOption.Decoder model;
+  @Mixin private DecoderOption model;
   @Mixin private PromptOptions prompt;
 
   @Option(

@@ -46,7 +46,7 @@ final class InspectCommand extends Subcommand {
   /** Where modules stand that have no number. */
   private static final String OUTSIDE = "none";
 
-  @Mixin private ModelOption.Decoder model;
+  @Mixin private DecoderOption model;
 
   @Option(names = "--modules", description = "Show each module instead of each block.")
   private boolean byModule;

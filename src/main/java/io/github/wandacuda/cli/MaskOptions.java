@@ -35,7 +35,7 @@ final class MaskOptions {
   private String combination;
 
   @Option(names = SAVE, paramLabel = "FILE", description = "Also write the masks of this run.")
-  Path saved;
+  private Path saved;
 
   public void check(PruningRules rules) {
     MaskInputs.check(files, rules);
@@ -51,6 +51,11 @@ final class MaskOptions {
   public void addTo(ResultFiles results) {
     files.forEach(file -> results.read("--masks", file));
     results.add(SAVE, saved, MaskFile::isOne);
+  }
+
+  /** Returns the file to save this run's masks to, or null. */
+  public Path saved() {
+    return saved;
   }
 
   public Map<String, List<Path>> files() {

@@ -42,22 +42,6 @@ class ModelOption {
     return null;
   }
 
-  /** The options for a model that is run, or told whether it can be. */
-  static final class Decoder extends ModelOption {
-    @Option(
-        names = "--family",
-        paramLabel = "FILE",
-        description =
-            "A JSON description of the decoder, for a model whose model_type isn't known but which"
-                + " is made of known parts.")
-    private Path family;
-
-    @Override
-    Path family() {
-      return family;
-    }
-  }
-
   private static ModelDirectory said(ModelDirectory model, OutputOptions output) {
     Checkpoint checkpoint = model.checkpoint();
     output.detail(

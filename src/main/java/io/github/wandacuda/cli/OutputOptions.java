@@ -88,7 +88,7 @@ final class OutputOptions {
   }
 
   private void print(Stream<String> lines) {
-    stderr().hide();
+    screen().hide();
     var out = command.commandLine().getOut();
     lines.map(Printable::line).forEach(out::println);
     out.flush();
@@ -168,13 +168,11 @@ final class OutputOptions {
   }
 
   public Progress progress() {
-    return quiet ? Progress.NONE : new ProgressPrinter(stderr(), Stderr.isTerminal());
+    return quiet ? Progress.NONE : screen().progress();
   }
 
-  private Stderr stderr() {
-    // The root command supplies the stream for errors; this package can't name its class.
-    var program = (Supplier<?>) command.root().userObject();
-    return (Stderr) program.get();
+  private ProgressScreen screen() {
+    return (ProgressScreen) command.root().userObject();
   }
 
   /** Returns the lines of a text, in which any value but a number is made printable. */

@@ -34,7 +34,7 @@ abstract class PackingCommand extends Subcommand {
       description = "Leave out the comparison of the written output with the model.")
   private boolean skipVerification;
 
-  @Mixin private BackendOptions.ThreadsOption threads;
+  @Mixin private ThreadsOption threads;
 
   final void run(Packing direction) {
     int count = threads.count();

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
         "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
     footer = {"  wanda-cuda perplexity --model org/model --text wikitext2"})
 final class PerplexityCommand extends Subcommand {
-  @Mixin private ModelOption.Decoder model;
+  @Mixin private DecoderOption model;
 
   @Option(
       names = "--text",

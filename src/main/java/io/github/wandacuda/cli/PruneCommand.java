@@ -49,7 +49,7 @@ final class PruneCommand extends Subcommand {
   static final String SAVED_STATISTICS = "--save-statistics";
   static final String REPORT = "--report";
 
-  @Mixin private ModelOption.Decoder model;
+  @Mixin private DecoderOption model;
   @Mixin TargetOptions target;
 
   @Option(
@@ -72,7 +72,7 @@ final class PruneCommand extends Subcommand {
               + " run that has ended.")
   Path report;
 
-  @Mixin private ResultFiles.OverwriteOption overwrite;
+  @Mixin private OverwriteOption overwrite;
   @Mixin private MethodOptions methods;
   @Mixin StructureOptions structures;
   @Mixin MaskOptions maskFiles;
@@ -105,9 +105,9 @@ final class PruneCommand extends Subcommand {
     maskFiles.check(rules);
     calibrations.check(sampled, "method " + rules.label(), output);
     target.check(calibrations.fromSamples(rules), output);
-    cluster.check(target.inPlace, rules.needMasks());
+    cluster.check(target.inPlace(), rules.needMasks());
     target.checkPart(calibrations.fromSamples(rules), rules.needMasks(), output);
-    if (target.inPlace) {
+    if (target.inPlace()) {
       methods.checkInPlace();
     }
     if (savedStatistics != null && !rules.needNorms()) {
@@ -116,9 +116,10 @@ final class PruneCommand extends Subcommand {
     }
     warnOfIdle(rules, sampled);
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = target.inPlace ? model.openAnyway(output) : model.open(output)) {
+        ModelDirectory directory =
+            target.inPlace() ? model.openAnyway(output) : model.open(output)) {
       directory.requireUnpacked("prune");
-      Path place = target.inPlace ? directory.path() : target.output;
+      Path place = target.inPlace() ? directory.path() : target.output();
       if (removal.isEmpty()) {
         check(directory, place, rules);
       }
@@ -136,10 +137,10 @@ final class PruneCommand extends Subcommand {
                     PruneRequest.of(place, rules)
                         .choice(modules.choice())
                         .calibration(rules.needNorms() ? calibration : new Calibration.None())
-                        .verify(!target.skipVerification)
+                        .verify(target.verify())
                         .resume(resumes())
                         .masks(Optional.ofNullable(masks))
-                        .packed(target.packed)
+                        .packed(target.packed())
                         .card(target.card())
                         .storage(target.storage())
                         .files(files(rules.needNorms()))
@@ -165,7 +166,7 @@ final class PruneCommand extends Subcommand {
   /** Checks what can be before norms are known. */
   private void check(ModelDirectory directory, Path place, PruningRules rules) {
     methods.plan().check(directory.choose(modules.choice()));
-    if (!target.inPlace) {
+    if (!target.inPlace()) {
       List<LinearModule> chosen =
           PruneJob.check(directory, place, resumes(), modules.choice(), rules);
       if (rules.changeNothing(chosen)) {
@@ -191,13 +192,13 @@ final class PruneCommand extends Subcommand {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open(output)) {
       asked.check(directory);
-      try (ResultFiles results = results(directory, target.output, true)) {
+      try (ResultFiles results = results(directory, target.output(), true)) {
         evaluation.prepare(directory, output);
         Calibration calibration = calibrations.load(directory, backends, dryRun, output);
         CalibrationOptions.save(results, calibration);
         try (Backend backend = backends.open(output)) {
           new StructureRun(
-                  this, directory, asked, target.output, calibration, backend, results, memory)
+                  this, directory, asked, target.output(), calibration, backend, results, memory)
               .run(dryRun);
         }
       }
@@ -241,7 +242,7 @@ final class PruneCommand extends Subcommand {
   }
 
   boolean resumes() {
-    return target.resume || target.part().isPresent();
+    return target.resume() || target.part().isPresent();
   }
 
   private void warnOfIdle(PruningRules rules, boolean norms) {
@@ -257,10 +258,10 @@ final class PruneCommand extends Subcommand {
     if (cluster.given()) {
       output.warnIfGiven("a cluster writes through the page cache", "--io");
     }
-    if (target.resume && !target.part().isPresent()) {
+    if (target.resume() && !target.part().isPresent()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }
-    if (report == null && savedStatistics == null && maskFiles.saved == null) {
+    if (report == null && savedStatistics == null && maskFiles.saved() == null) {
       output.warnIfGiven("no file but the output is written", "--overwrite");
     }
   }
@@ -268,13 +269,13 @@ final class PruneCommand extends Subcommand {
   /** Checks the result files and, unless nothing will be written, reserves them. */
   private ResultFiles results(ModelDirectory directory, Path place, boolean norms) {
     // In place there is no --resume: the same command goes on by itself.
-    boolean again = resumes() || target.inPlace;
+    boolean again = resumes() || target.inPlace();
     boolean begun =
         UnfinishedRun.isIn(place)
             || (again
                 && (Files.exists(place.resolve(Provenance.FILE_NAME))
                     || Files.exists(SmallerModel.place(place))));
-    ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given, begun);
+    ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given(), begun);
     return OnFailure.close(
         results::close,
         () -> {
@@ -294,7 +295,7 @@ final class PruneCommand extends Subcommand {
       ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
     PruneJob job = job(directory, request);
     ModelOption.sayChosen(job.chosen(), output);
-    if (target.inPlace && !dryRun) {
+    if (target.inPlace() && !dryRun) {
       target.confirm(request, job.chosen().size());
     }
     try (Backend backend = backends.open(output)) {
@@ -366,7 +367,7 @@ final class PruneCommand extends Subcommand {
   }
 
   private PruneJob job(ModelDirectory directory, PruneRequest request) {
-    return target.inPlace
+    return target.inPlace()
         ? PruneJob.inPlace(directory, request)
         : PruneJob.toOutput(directory, request);
   }

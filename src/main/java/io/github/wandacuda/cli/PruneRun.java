@@ -87,7 +87,7 @@ record PruneRun(
 
   private MaskFileWriter masks(PruneJob job) {
     return results.writes(MaskOptions.SAVE)
-        ? new MaskFileWriter(command.maskFiles.saved, job.chosen(), SourceDigest.of(model))
+        ? new MaskFileWriter(command.maskFiles.saved(), job.chosen(), SourceDigest.of(model))
         : null;
   }
 

@@ -17,7 +17,6 @@ import java.util.Set;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import picocli.CommandLine.Option;
 
 /**
  * The result files of a command, which are checked and reserved before the work begins. A file that
@@ -161,14 +160,5 @@ final class ResultFiles implements AutoCloseable {
   @Override
   public void close() {
     reserved.values().forEach(ReservedFile::close);
-  }
-
-  public static final class OverwriteOption {
-    @Option(
-        names = "--overwrite",
-        description =
-            "Let result files replace files that are there, earlier results too; never what the run"
-                + " reads.")
-    boolean given;
   }
 }

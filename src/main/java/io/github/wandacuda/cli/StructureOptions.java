@@ -123,7 +123,7 @@ final class StructureOptions {
   private static void requireSamples(Structure structure, OutputOptions output) {
     RemovalRequest.requireSamples(structure, output.given("--calibration"));
     if (structure != Structure.EXPERTS) {
-      if (output.given(PruneCommand.SAVED_STATISTICS)) {
+      if (output.given("--save-statistics")) {
         throw new UsageException(
             "--save-statistics: %s go by no statistics".formatted(structure.label()));
       }

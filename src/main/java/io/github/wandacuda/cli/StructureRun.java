@@ -71,8 +71,8 @@ record StructureRun(
       boolean dry,
       Consumer<ModelDirectory> check,
       BiConsumer<ModelDirectory, Optional<SmallerModel>> weights) {
-    Path whole = command.target.output;
-    boolean resume = command.target.resume && !dry;
+    Path whole = command.target.output();
+    boolean resume = command.target.resume() && !dry;
     Optional<Provenance> ended = resume ? OutputPlace.record(whole) : Optional.empty();
     Optional<Provenance> earlier =
         ended.isPresent() || !resume
@@ -125,7 +125,7 @@ record StructureRun(
   }
 
   private boolean isFirstHalf() {
-    return !output.equals(command.target.output);
+    return !output.equals(command.target.output());
   }
 
   private boolean isSampled() {
@@ -159,7 +159,7 @@ record StructureRun(
             .files(command.files(true))
             .shardBytes(command.structures.shardBytes(model))
             .resume(command.resumes())
-            .verify(!command.target.skipVerification)
+            .verify(command.target.verify())
             .card(!isFirstHalf() && command.target.card())
             .io(command.target.storage().io())
             .build();
@@ -249,7 +249,7 @@ record StructureRun(
     object.put("parameters_after", job.planned().parameters());
     object.put("bytes_after", job.smaller().totalBytes());
     if (earlier.isPresent()) {
-      job.requireSame(earlier.get(), command.target.output);
+      job.requireSame(earlier.get(), command.target.output());
       command.output.keep(object, () -> text(object, removed, "finished before; "));
       return job;
     }

@@ -24,34 +24,34 @@ final class TargetOptions {
       paramLabel = "DIR",
       description =
           "The directory to write the pruned model to; it must not exist yet, or be empty.")
-  Path output;
+  private Path output;
 
   @Option(
       names = "--resume",
       description =
           "Resume an interrupted run and keep what it has finished. The options must be the same. A"
               + " finished output is left unchanged.")
-  boolean resume;
+  private boolean resume;
 
   @Option(
       names = "--in-place",
       description =
           "Prune the model's own shards, without a second copy; with --statistics or --method"
               + " magnitude. If it is interrupted, run the same again.")
-  boolean inPlace;
+  private boolean inPlace;
 
   @Option(names = "--yes", description = "Don't ask before pruning in place.")
   private boolean yes;
 
   @Option(names = "--no-verify", description = "Leave out the check of the written output.")
-  boolean skipVerification;
+  private boolean skipVerification;
 
   @Option(
       names = "--packed",
       description =
           "Pack the pruned model in the end, as the command pack does. Until then the output takes"
               + " as much room as without.")
-  boolean packed;
+  private boolean packed;
 
   @Option(
       names = "--no-card",
@@ -108,6 +108,27 @@ final class TargetOptions {
           "--in-place needs --statistics or --method magnitude: a calibrated run that was"
               + " interrupted could not be run again on a model that is pruned in part");
     }
+  }
+
+  /** Returns the directory to write to, or null if the model is pruned in place. */
+  public Path output() {
+    return output;
+  }
+
+  public boolean resume() {
+    return resume;
+  }
+
+  public boolean inPlace() {
+    return inPlace;
+  }
+
+  public boolean verify() {
+    return !skipVerification;
+  }
+
+  public boolean packed() {
+    return packed;
   }
 
   /**

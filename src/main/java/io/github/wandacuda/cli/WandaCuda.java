@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
@@ -30,7 +31,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.AutoComplete;
@@ -66,7 +66,7 @@ import picocli.CommandLine.TypeConversionException;
       "  wanda-cuda prune --model org/model --calibration c4 --output pruned",
       "  wanda-cuda verify --dense org/model --pruned pruned"
     })
-final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
+final class WandaCuda implements Callable<Integer>, ProgressScreen {
   private static final List<String> COMMANDS =
       List.of(
           ("prune calibrate perplexity compare evaluate generate inspect verify "
@@ -173,8 +173,13 @@ final class WandaCuda implements Callable<Integer>, Supplier<Stderr> {
   }
 
   @Override
-  public Stderr get() {
-    return err;
+  public Progress progress() {
+    return new ProgressPrinter(err, Stderr.isTerminal());
+  }
+
+  @Override
+  public void hide() {
+    err.hide();
   }
 
   /** Runs the command that the arguments name and returns the exit code. */

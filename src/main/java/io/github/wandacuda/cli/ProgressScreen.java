@@ -1,0 +1,11 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.calibration.Progress;
+
+/** Where a command shows its progress, which is the program's to know. */
+interface ProgressScreen {
+  Progress progress();
+
+  /** Takes a line of progress away, so that a result can be printed on the same terminal. */
+  void hide();
+}
