@@ -52,7 +52,7 @@ class ArchitectureTest {
           model.quantized model model.family model.removal
           text calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning cluster
           job.record job.output job.verify job.estimate job.cluster job.pack job.structure
-          job.prune job.compare hub report library cli launcher\
+          job.prune job.compare hub report library cli.option cli launcher\
           """
               .split("\\s+"));
 

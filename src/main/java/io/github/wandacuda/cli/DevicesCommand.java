@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.backend.check.BackendCheck;
+import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.hub.Download;
 import io.github.wandacuda.hub.DownloadRequest;
 import io.github.wandacuda.hub.HubSettings;

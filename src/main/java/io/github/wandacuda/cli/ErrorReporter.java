@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.option.OptionNames;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ConnectionException;

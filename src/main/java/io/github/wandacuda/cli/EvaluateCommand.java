@@ -1,6 +1,9 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.DecoderOption;
+import io.github.wandacuda.cli.option.TaskOptions;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Accuracy;

@@ -3,6 +3,8 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.cli.option.DecoderOption;
+import io.github.wandacuda.cli.option.OptionNames;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.verify.Inspector;

@@ -1,5 +1,8 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.ThreadsOption;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.job.pack.Packing;
 import io.github.wandacuda.job.pack.PackingJob;

@@ -4,6 +4,8 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.estimate.TimeEstimate;
 import io.github.wandacuda.job.prune.PruneJob;

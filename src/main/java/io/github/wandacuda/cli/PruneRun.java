@@ -2,6 +2,11 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.EvaluateOption;
+import io.github.wandacuda.cli.option.MaskOptions;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.job.prune.PruneJob;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Part;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.MachineFacts;
 import java.nio.file.Path;

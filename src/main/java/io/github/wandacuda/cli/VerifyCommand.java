@@ -1,6 +1,12 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.cli.option.ClusterOption;
+import io.github.wandacuda.cli.option.KeyOptions;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.ModuleOptions;
+import io.github.wandacuda.cli.option.OptionNames;
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;

@@ -1,2 +1,2 @@
-/** The commands, a class for each, the options that they share, and what they print. */
+/** The commands, a class for each, and what they print. */
 package io.github.wandacuda.cli;

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.cli.option.OptionNames;
 import io.github.wandacuda.error.ErrorDetails;
 import java.io.IOException;
 import java.nio.file.Files;

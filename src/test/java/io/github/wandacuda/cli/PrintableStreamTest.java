@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.cli.option.OutputOptions;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.prune.MaskInputs;
@@ -13,7 +13,7 @@ import java.util.Map;
 import picocli.CommandLine.Option;
 
 /** Where masks come from that a run takes instead of choosing them, and where it saves its own. */
-final class MaskOptions {
+public final class MaskOptions {
   public static final String SAVE = "--save-masks";
 
   private static final String UNION = "union";
@@ -63,7 +63,7 @@ final class MaskOptions {
   }
 
   /** Opens the masks, null if there are none; closing them is up to the caller. */
-  PruneRequest.MasksIn open(ModelDirectory model) {
+  public PruneRequest.MasksIn open(ModelDirectory model) {
     return MaskInputs.open(files, UNION.equals(combination), model).orElse(null);
   }
 }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
@@ -21,11 +21,11 @@ import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Which whole parts of a model go, how they are scored, and how the rest is fitted. */
-final class StructureOptions {
-  static final String STRUCTURE = "--structure";
+public final class StructureOptions {
+  public static final String STRUCTURE = "--structure";
 
   /** The options that say nothing of whole parts. */
-  static final List<String> EXCLUDED =
+  public static final List<String> EXCLUDED =
       Stream.concat(
               EnumSet.complementOf(EnumSet.of(MethodKey.SPARSITY, MethodKey.UPDATE)).stream()
                   .map(KeyOptions::option),

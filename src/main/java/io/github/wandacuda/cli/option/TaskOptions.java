@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
@@ -12,7 +12,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /** Which tasks are evaluated, and the folder that holds their documents. */
-final class TaskOptions {
+public final class TaskOptions {
   @Option(
       names = "--tasks",
       paramLabel = "LIST",

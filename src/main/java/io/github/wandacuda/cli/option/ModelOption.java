@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.hub.HubCache;
@@ -11,7 +11,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /** The model that a command reads: a directory, or a name in the cache of the Hub. */
-class ModelOption {
+public class ModelOption {
   @Option(
       names = "--model",
       paramLabel = "DIR",
@@ -26,7 +26,7 @@ class ModelOption {
   }
 
   /** Opens a model, which must be finished, and prints what it is, with {@code --verbose}. */
-  static ModelDirectory open(String given, Path family, OutputOptions output) {
+  public static ModelDirectory open(String given, Path family, OutputOptions output) {
     Path path = HubCache.find(given);
     UnfinishedRun.requireNone(path);
     return said(ModelDirectory.open(path, FamilyFile.read(family)), output);
@@ -38,7 +38,7 @@ class ModelOption {
   }
 
   /** Returns the file that describes the model's family, or null for none. */
-  Path family() {
+  public Path family() {
     return null;
   }
 
@@ -57,7 +57,7 @@ class ModelOption {
   }
 
   /** Prints the chosen modules, with {@code --verbose}. */
-  static void sayChosen(List<LinearModule> chosen, OutputOptions output) {
+  public static void sayChosen(List<LinearModule> chosen, OutputOptions output) {
     output.detail("%d modules chosen:", chosen.size());
     chosen.forEach(
         module ->

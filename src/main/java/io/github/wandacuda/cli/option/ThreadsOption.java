@@ -1,10 +1,10 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.error.ErrorDetails;
 import picocli.CommandLine.Option;
 
 /** How many threads of the CPU a command may take. */
-final class ThreadsOption {
+public final class ThreadsOption {
   /** More than any machine has processors; each thread takes memory. */
   private static final int MOST = 1024;
 

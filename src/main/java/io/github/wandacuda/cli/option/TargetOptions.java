@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.error.ErrorDetails;
@@ -16,7 +16,7 @@ import java.util.function.BiConsumer;
 import picocli.CommandLine.Option;
 
 /** Where a pruned model is written: into a directory, in place, or as one of several parts. */
-final class TargetOptions {
+public final class TargetOptions {
   private static final String PART = "--part";
 
   @Option(
@@ -134,7 +134,7 @@ final class TargetOptions {
   /**
    * Returns whether the output gets a model card; a model that is pruned in place keeps its own.
    */
-  boolean card() {
+  public boolean card() {
     return !skipCard && !inPlace;
   }
 
@@ -166,7 +166,7 @@ final class TargetOptions {
   }
 
   /** Checks the part of a run, before the work that is done before {@link #runPart}. */
-  void checkPart(boolean sampled, boolean masks, OutputOptions options) {
+  public void checkPart(boolean sampled, boolean masks, OutputOptions options) {
     if (part().isPresent()) {
       Part.check(inPlace, sampled, masks, packed);
       options.exclude(PART, ClusterOption.NAME, MaskOptions.SAVE, "--evaluate");
@@ -175,12 +175,12 @@ final class TargetOptions {
     }
   }
 
-  Optional<Part> part() {
+  public Optional<Part> part() {
     return Optional.ofNullable(part).map(Part::parse);
   }
 
   /** Has a part's shards written by this process. */
-  void runPart(BackendOptions backends, BiConsumer<Part, OnCluster> work) {
+  public void runPart(BackendOptions backends, BiConsumer<Part, OnCluster> work) {
     try (OnCluster process = OnCluster.here(backends.devices())) {
       work.accept(part().orElseThrow(), process);
     }

@@ -1,10 +1,10 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** The options for a model that is run, or told whether it can be. */
-final class DecoderOption extends ModelOption {
+public final class DecoderOption extends ModelOption {
   @Option(
       names = "--family",
       paramLabel = "FILE",
@@ -14,7 +14,7 @@ final class DecoderOption extends ModelOption {
   private Path family;
 
   @Override
-  Path family() {
+  public Path family() {
     return family;
   }
 }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
@@ -11,7 +11,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Which device computes, with how many threads and how exactly; opens the backend. */
-final class BackendOptions {
+public final class BackendOptions {
   public static final String PRECISION = "--precision";
 
   private static final String ALL = "all";
@@ -54,7 +54,7 @@ final class BackendOptions {
     }
   }
 
-  OnCluster.Devices devices() {
+  public OnCluster.Devices devices() {
     return new OnCluster.Devices(
         backend,
         device.equals(ALL) ? OnCluster.Devices.ALL : deviceNumber(),
@@ -63,13 +63,13 @@ final class BackendOptions {
   }
 
   /** Opens it without a word, for work before that which it is opened for. */
-  Backends.Choice choose() {
+  public Backends.Choice choose() {
     return device.equals(ALL)
         ? Backends.openAll(backend, threads.count(), precision)
         : Backends.open(backend, deviceNumber(), threads.count(), precision);
   }
 
-  Backend open(OutputOptions output) {
+  public Backend open(OutputOptions output) {
     Backends.Choice choice = choose();
     Backend opened = choice.backend();
     if (backend.equals(Backends.AUTO)) {
@@ -86,7 +86,7 @@ final class BackendOptions {
   }
 
   /** Adds what works to a result. */
-  static void addTo(Map<String, Object> object, Backend backend) {
+  public static void addTo(Map<String, Object> object, Backend backend) {
     object.put("backend", backend.name());
     object.put("device", backend.device());
     object.put("precision", Precision.label(backend.precision()));

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * the run reads is never replaced, and another file only if {@code --overwrite} was given. A run
  * that goes on with what was begun before leaves those as they are that it may have written then.
  */
-final class ResultFiles implements AutoCloseable {
+public final class ResultFiles implements AutoCloseable {
   private static final String ANOTHER = "name another file";
   private static final String REPLACE = "--overwrite replaces it";
   private static final Logger LOG = LoggerFactory.getLogger(ResultFiles.class);

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.job.prune.PruningPlan;
@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param removal the parts that go, or null
  * @param files the SHA-256 of the files that say it, or null if there are none
  */
-record ComparedMethod(
+public record ComparedMethod(
     String label,
     Optional<Sparsity> sparsity,
     PruningPlan plan,

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.Statistics;
@@ -18,7 +18,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options for the source of the norms: a calibration run or a file. */
-final class CalibrationOptions {
+public final class CalibrationOptions {
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
@@ -111,7 +111,7 @@ final class CalibrationOptions {
     return sampling.calibration(samples);
   }
 
-  static void save(ResultFiles results, Calibration source) {
+  public static void save(ResultFiles results, Calibration source) {
     if (source instanceof Calibration.FromSamples samples) {
       SampleOptions.save(results, samples.samples());
     }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.EvaluationWindows;
@@ -37,7 +37,7 @@ import picocli.CommandLine.Option;
  * What {@code prune --evaluate} measures before and after a run: perplexity on a text, and what
  * both models write.
  */
-final class EvaluateOption {
+public final class EvaluateOption {
   private static final int PASSES = 2;
 
   /** Tokens of the text's beginning, and as many new ones. */
@@ -58,7 +58,7 @@ final class EvaluateOption {
   private EvaluationWindows windows;
 
   /** A model's perplexity on the text, and the tokens that it goes on with, if they can be had. */
-  record Measured(double perplexity, Optional<List<Integer>> tokens) {}
+  public record Measured(double perplexity, Optional<List<Integer>> tokens) {}
 
   public boolean given() {
     return text != null;
@@ -92,7 +92,7 @@ final class EvaluateOption {
   }
 
   /** Measures a model before or after a run; a sampled one also goes on with the text. */
-  Measured measure(
+  public Measured measure(
       ModelDirectory model,
       boolean before,
       boolean sampled,
@@ -113,7 +113,7 @@ final class EvaluateOption {
   }
 
   /** Returns what a model says before and after pruning, and adds it to the model card. */
-  Perplexities compared(Measured before, Measured after, ModelDirectory model, Path output) {
+  public Perplexities compared(Measured before, Measured after, ModelDirectory model, Path output) {
     Perplexities both =
         new Perplexities(
             before.perplexity(),

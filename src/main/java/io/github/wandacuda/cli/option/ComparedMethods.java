@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
@@ -25,7 +25,7 @@ import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Options for which methods are compared, and at which sparsities. */
-final class ComparedMethods {
+public final class ComparedMethods {
   private static final String UNIFORM = "uniform";
   private static final List<String> DEFAULT = List.of("wanda", "magnitude");
 

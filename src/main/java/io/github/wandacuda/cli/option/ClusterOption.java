@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterProvider;
@@ -9,8 +9,8 @@ import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
 /** Whether a cluster does the work: Spark, or this process in its place. */
-final class ClusterOption {
-  static final String NAME = "--cluster";
+public final class ClusterOption {
+  public static final String NAME = "--cluster";
 
   @Option(
       names = NAME,
@@ -35,18 +35,18 @@ final class ClusterOption {
     }
   }
 
-  boolean given() {
+  public boolean given() {
     return name != null;
   }
 
   /** Opens the cluster that was named; its processes need so many bytes beside the heap. */
-  Cluster open(OutputOptions output, long besideHeap) {
+  public Cluster open(OutputOptions output, long besideHeap) {
     Cluster cluster = Clusters.named(name).open(besideHeap);
     output.say("cluster " + cluster.name());
     return cluster;
   }
 
-  void runAnyway(
+  public void runAnyway(
       BackendOptions backends,
       OutputOptions output,
       long besideHeap,

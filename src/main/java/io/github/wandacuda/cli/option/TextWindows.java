@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
@@ -18,14 +18,14 @@ import picocli.CommandLine.Option;
  * Makes windows of a file: of a text as the paper's perplexity has them, or its lists of ids. An
  * option says how many of them are taken.
  */
-final class TextWindows {
+public final class TextWindows {
   /** What perplexity is measured on, for an option's description. */
   public static final String FORMATS =
       "text cut into windows, the tail dropped (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet),"
           + " lists of token ids, each one window (.json), or wikitext2 (once downloaded)";
 
   /** Takes a file, or the short name of a published text that is in the cache. */
-  static final class Converter implements ITypeConverter<Path> {
+  public static final class Converter implements ITypeConverter<Path> {
     @Override
     public Path convert(String given) {
       return KnownText.find(given, System.getenv());
@@ -42,19 +42,19 @@ final class TextWindows {
    * Makes windows of a file, and warns if they are longer than the model's positions. A window of
    * text has 2048 tokens, or the model's maximum if that is less, unless a length is given.
    */
-  EvaluationWindows of(
+  public EvaluationWindows of(
       Path text, OptionalInt sequenceLength, ModelDirectory model, OutputOptions output) {
     return first(text, TextInputs.windows(text, sequenceLength, model), model, output);
   }
 
   /** Reads lists of token ids, each a window, and warns of those that are too long. */
-  EvaluationWindows ofTokens(Path tokens, ModelDirectory model, OutputOptions output) {
+  public EvaluationWindows ofTokens(Path tokens, ModelDirectory model, OutputOptions output) {
     int vocabulary = DecoderFamilies.shape(model).vocabulary();
     return first(tokens, EvaluationWindows.ofTokens(tokens, vocabulary), model, output);
   }
 
   /** Returns a file and its windows by the names that reports have. */
-  static Map<String, Object> facts(Path text, EvaluationWindows windows) {
+  public static Map<String, Object> facts(Path text, EvaluationWindows windows) {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("file", text.toString());
     facts.put("sha256", windows.sha256());

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.error.ErrorDetails;
 import java.util.List;
@@ -7,9 +7,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Turns the settings that a failure's text names between backquotes into command-line options. */
-final class OptionNames {
+public final class OptionNames {
   /** The known settings; other words in backquotes, such as a library's, are left unchanged. */
-  static final List<String> SETTINGS =
+  public static final List<String> SETTINGS =
       List.of(
           ("allocation backend calibration cluster data exclude family in-place include join masks"
                   + " method multiple output overwrite packed part pattern recipe refine refine-swaps report"

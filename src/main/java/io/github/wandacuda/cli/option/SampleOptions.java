@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.backend.Backend;
@@ -28,7 +28,7 @@ import picocli.CommandLine.Option;
  * Which samples calibrate a run: the text that they are cut from, how many, how long, by which
  * seed.
  */
-final class SampleOptions {
+public final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =
       "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet), lists of token ids (.json), c4"
@@ -90,7 +90,7 @@ final class SampleOptions {
   }
 
   /** Adds the file that samples are saved to; a run without samples has none to save. */
-  void addTo(ResultFiles results, boolean sampled) {
+  public void addTo(ResultFiles results, boolean sampled) {
     if (saved != null && !(sampled && CalibrationSampler.takesListsInOrder(saved))) {
       throw new UsageException(
           SAVE + (sampled ? ": expected a name in .json, found " + saved : " needs samples"));
@@ -98,7 +98,7 @@ final class SampleOptions {
     results.add(SAVE, saved, TokenLists::areIn);
   }
 
-  static void save(ResultFiles results, List<int[]> samples) {
+  public static void save(ResultFiles results, List<int[]> samples) {
     results.write(SAVE, out -> out.write(new ObjectMapper().writeValueAsBytes(samples)));
   }
 
@@ -107,7 +107,7 @@ final class SampleOptions {
    *
    * @param dry whether nothing needs to be known of them but how many they are
    */
-  CalibrationSamples draw(
+  public CalibrationSamples draw(
       Path file, ModelDirectory model, BackendOptions backends, boolean dry, OutputOptions output) {
     DecoderShape shape = DecoderFamilies.shape(model);
     CalibrationRequest request =
@@ -159,7 +159,7 @@ final class SampleOptions {
         samples.tokens().length, samples.tokens()[0].length, file);
   }
 
-  static OptionalInt optional(Integer value) {
+  public static OptionalInt optional(Integer value) {
     return value == null ? OptionalInt.empty() : OptionalInt.of(value);
   }
 }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
@@ -12,10 +12,10 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Spec;
 
 /** Options of keys that say what is done to a module. */
-final class KeyOptions {
+public final class KeyOptions {
   private final Map<MethodKey, OptionSpec> options = new EnumMap<>(MethodKey.class);
 
-  KeyOptions(MethodKey... keys) {
+  public KeyOptions(MethodKey... keys) {
     for (MethodKey key : keys) {
       options.put(
           key,
@@ -37,7 +37,7 @@ final class KeyOptions {
   }
 
   /** Returns the words that an option takes, or none. */
-  static Stream<String> words(String option) {
+  public static Stream<String> words(String option) {
     return Stream.of(MethodKey.values())
         .filter(key -> option(key).equals(option))
         .flatMap(key -> key.words().stream());

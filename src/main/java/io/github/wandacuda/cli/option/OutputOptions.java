@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.CancelledException;
@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Options for what a command prints: its result on stdout, everything else on stderr. */
-final class OutputOptions {
+public final class OutputOptions {
   private static final String LOGGER = "org.slf4j.simpleLogger.";
 
   /**
@@ -147,7 +147,7 @@ final class OutputOptions {
   }
 
   /** Returns the values that numbers depend on, but for {@code others}, which are told apart. */
-  Map<String, String> decisive(String... others) {
+  public Map<String, String> decisive(String... others) {
     Map<String, String> values = new TreeMap<>();
     for (String name : decisive(command, others)) {
       Object value = command.findOption(name).getValue();
@@ -158,7 +158,7 @@ final class OutputOptions {
     return values;
   }
 
-  static Set<String> decisive(CommandSpec command, String... others) {
+  public static Set<String> decisive(CommandSpec command, String... others) {
     Set<String> left = Set.of(others);
     return command.options().stream()
         .map(option -> option.longestName())
@@ -176,7 +176,7 @@ final class OutputOptions {
   }
 
   /** Returns the lines of a text, in which any value but a number is made printable. */
-  static Stream<String> lines(String format, Object... values) {
+  public static Stream<String> lines(String format, Object... values) {
     Object[] printable = values.clone();
     for (int index = 0; index < values.length; index++) {
       if (!(values[index] instanceof Number)) {
@@ -191,7 +191,7 @@ final class OutputOptions {
    * made. All of it is done here and by properties, since a file or a service in the jar would take
    * over the logging of any program that has this jar in its class path.
    */
-  static void configureLogging(boolean quiet, boolean verbose) {
+  public static void configureLogging(boolean quiet, boolean verbose) {
     setDefault("slf4j.provider", "org.slf4j.simple.SimpleServiceProvider");
     // Without it slf4j tells that it was told which.
     setDefault("slf4j.internal.verbosity", "WARN");
@@ -206,7 +206,7 @@ final class OutputOptions {
   }
 
   /** Sets a property, unless the user has set it with {@code -D}. */
-  static void setDefault(String key, String value) {
+  public static void setDefault(String key, String value) {
     if (System.getProperty(key) == null) {
       System.setProperty(key, value);
     }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
@@ -19,7 +19,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options for what is done to modules: the method, how much goes, and what follows. */
-final class MethodOptions {
+public final class MethodOptions {
   static final String RECIPE = "--recipe";
   private static final String JSON = ".json";
 

@@ -1,9 +1,9 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import picocli.CommandLine.Option;
 
 /** Whether {@link ResultFiles} may replace files. */
-final class OverwriteOption {
+public final class OverwriteOption {
   @Option(
       names = "--overwrite",
       description =

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.checkpoint.NamePatterns;
 import io.github.wandacuda.error.Printable;
@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** Which linear modules are pruned, by regular expressions that are found in their names. */
-final class ModuleOptions {
+public final class ModuleOptions {
   @Option(
       names = "--include",
       paramLabel = "REGEX",
@@ -34,7 +34,7 @@ final class ModuleOptions {
   }
 
   /** Reads a regular expression; the message about a malformed one has a single line. */
-  static Pattern pattern(String value) {
+  public static Pattern pattern(String value) {
     try {
       return NamePatterns.compile(value);
     } catch (PatternSyntaxException e) {
