@@ -16,15 +16,14 @@ import io.github.wandacuda.cli.option.TaskOptions;
 import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
-import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.cluster.OnCluster;
+import io.github.wandacuda.job.compare.AskedRun;
 import io.github.wandacuda.job.compare.ClusterComparison;
-import io.github.wandacuda.job.compare.ComparedRun;
-import io.github.wandacuda.job.compare.ComparedRun.DenseFigures;
 import io.github.wandacuda.job.compare.Comparison;
+import io.github.wandacuda.job.compare.ComparisonFigures;
+import io.github.wandacuda.job.compare.ComparisonRun;
 import io.github.wandacuda.job.compare.ComparisonWork;
-import io.github.wandacuda.job.compare.ComparisonWork.Part;
 import io.github.wandacuda.job.compare.UnfinishedComparison;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.estimate.TimeEstimate;
@@ -41,14 +40,11 @@ import io.github.wandacuda.report.ReportFormat;
 import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalDouble;
-import java.util.function.BiFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -122,32 +118,8 @@ final class CompareCommand extends Subcommand {
   public void run() {
     backends.check();
     cluster.check();
-    List<ComparedMethod> runs = methods.runs();
-    List<PruningPlan> plans =
-        runs.stream().map(ComparedMethod::plan).filter(Objects::nonNull).toList();
-    List<RemovalRequest> removals =
-        runs.stream().map(ComparedMethod::removal).filter(Objects::nonNull).toList();
-    List<PruningRules> rules = plans.stream().map(PruningPlan::rules).toList();
-    if (!removals.isEmpty() && cluster.given()) {
-      throw new UsageException(
-          "%s compares no methods that remove parts: leave out %s"
-              .formatted(ClusterOption.NAME, removals.getFirst().parts().structure().label()));
-    }
-    if (removals.isEmpty()) {
-      output.warnIfGiven("only methods that remove parts change the speed", SPEED);
-    }
-    tasks.check();
-    tasks.warnOfIdle(output);
-    if (report != null) {
-      ReportFormat.requireName(report);
-    }
-    if (resume && report == null) {
-      throw new UsageException("--resume goes with --report: what is done is kept beside it");
-    }
-    if (report == null) {
-      output.warnIfGiven("no file is written", "--overwrite");
-    }
-    calibrations.check(runs, output);
+    Asked asked = Asked.of(methods.runs());
+    check(asked);
     try (ModelDirectory directory = model.open(output);
         ResultFiles results =
             new ResultFiles(
@@ -155,13 +127,10 @@ final class CompareCommand extends Subcommand {
                 null,
                 overwrite.given(),
                 resume && UnfinishedComparison.isBeside(report))) {
-      calibrations.addTo(results, true);
-      results.read("--text", text);
-      results.add(REPORT, report, ReportFormat::isOne);
-      InputFile.require(text);
+      name(results);
       Calibration calibration = calibrations.load(directory, backends, dryRun, output);
       EvaluationWindows windows = texts.of(text, calibrations.sequenceLength(), directory, output);
-      Optional<Evaluation> asked =
+      Optional<Evaluation> evaluation =
           tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {
         results.reserve();
@@ -175,65 +144,158 @@ final class CompareCommand extends Subcommand {
                 modules.choice(),
                 calibration,
                 windows,
-                asked,
-                !removals.isEmpty(),
+                evaluation,
+                asked.removes(),
                 speed);
-        plans.forEach(plan -> plan.check(comparison.chosen()));
-        for (RemovalRequest removal : removals) {
-          removal.check(directory);
-          removal.update(directory, calibration, why -> output.detail("%s", why));
-        }
-        rules.forEach(comparison::check);
-        if (!cluster.given()) {
-          comparison.requireMemory(rules);
-        }
+        check(asked, comparison);
         if (dryRun) {
-          print(runs, comparison.estimate(rules, output.progress()));
-          return;
+          print(asked, comparison.estimate(asked.rules(), output.progress()));
+        } else {
+          compare(asked, comparison, results);
         }
-        Map<String, String> digests = new LinkedHashMap<>(SourceDigest.byFile(directory));
-        digests.putAll(digest(calibration));
-        digests.put("text", windows.sha256());
-        asked.ifPresent(evaluation -> digests.put("tasks", evaluation.sha256()));
-        cluster.runAnyway(
-            backends,
-            output,
-            RunNeeds.processBytes(directory, true) + comparison.memoryBytes(rules),
-            on -> {
-              ComparisonWork work =
-                  on.<ComparisonWork>map(
-                          some ->
-                              new ClusterComparison(
-                                  some,
-                                  directory,
-                                  modules.choice(),
-                                  (Calibration.FromSamples) calibration,
-                                  windows,
-                                  asked))
-                      .orElse(comparison);
-              String arithmetic = on.map(OnCluster::arithmetic).orElseGet(backend::arithmetic);
-              ComparisonReport compared =
-                  new ComparisonRun(runs, unfinished(digests, arithmetic), !removals.isEmpty())
-                      .compare(
-                          work,
-                          (plan, progress) ->
-                              plan.share(
-                                  directory,
-                                  comparison.chosen(),
-                                  backend,
-                                  calibration,
-                                  on,
-                                  progress));
-              if (report != null) {
-                RunFacts facts =
-                    WandaCuda.facts(directory, backend, output, inputs(calibration, windows));
-                results.write(REPORT, compared.content(report, facts));
-                UnfinishedComparison.remove(report);
-              }
-              output.written(compared.toJson(), Stream::empty);
-            });
       }
     }
+  }
+
+  /** The runs that are asked for, and those of them that go by plans and that remove parts. */
+  private record Asked(
+      List<ComparedMethod> methods, List<PruningPlan> plans, List<RemovalRequest> removals) {
+    static Asked of(List<ComparedMethod> methods) {
+      return new Asked(
+          methods,
+          methods.stream().map(ComparedMethod::plan).filter(Objects::nonNull).toList(),
+          methods.stream().map(ComparedMethod::removal).filter(Objects::nonNull).toList());
+    }
+
+    boolean removes() {
+      return !removals.isEmpty();
+    }
+
+    List<PruningRules> rules() {
+      return plans.stream().map(PruningPlan::rules).toList();
+    }
+  }
+
+  /** Checks what can be checked without a model. */
+  private void check(Asked asked) {
+    if (asked.removes() && cluster.given()) {
+      throw new UsageException(
+          "%s compares no methods that remove parts: leave out %s"
+              .formatted(
+                  ClusterOption.NAME, asked.removals().getFirst().parts().structure().label()));
+    }
+    if (!asked.removes()) {
+      output.warnIfGiven("only methods that remove parts change the speed", SPEED);
+    }
+    tasks.check();
+    tasks.warnOfIdle(output);
+    if (report != null) {
+      ReportFormat.requireName(report);
+    }
+    if (resume && report == null) {
+      throw new UsageException("--resume goes with --report: what is done is kept beside it");
+    }
+    if (report == null) {
+      output.warnIfGiven("no file is written", "--overwrite");
+    }
+    calibrations.check(asked.methods(), output);
+  }
+
+  /** Names the files that are read and written. */
+  private void name(ResultFiles results) {
+    calibrations.addTo(results, true);
+    results.read("--text", text);
+    results.add(REPORT, report, ReportFormat::isOne);
+    InputFile.require(text);
+  }
+
+  /** Checks that the model can be pruned in each way that is asked for, in the memory there is. */
+  private void check(Asked asked, Comparison comparison) {
+    asked.plans().forEach(plan -> plan.check(comparison.chosen()));
+    for (RemovalRequest removal : asked.removals()) {
+      removal.check(comparison.model());
+      removal.update(comparison.model(), comparison.calibration(), why -> output.detail("%s", why));
+    }
+    asked.rules().forEach(comparison::check);
+    if (!cluster.given()) {
+      comparison.requireMemory(asked.rules());
+    }
+  }
+
+  private void compare(Asked asked, Comparison comparison, ResultFiles results) {
+    Map<String, String> digests = digests(comparison);
+    cluster.runAnyway(
+        backends,
+        output,
+        RunNeeds.processBytes(comparison.model(), true) + comparison.memoryBytes(asked.rules()),
+        on -> {
+          String arithmetic =
+              on.map(OnCluster::arithmetic).orElseGet(comparison.backend()::arithmetic);
+          ComparisonRows rows =
+              new ComparisonRows(output, asked.methods(), tasks.given(), asked.removes(), speed);
+          ComparisonRun run =
+              new ComparisonRun(runs(asked, comparison, on), unfinished(digests, arithmetic), rows);
+          rows.head();
+          ComparisonFigures figures = run.compare(work(comparison, on), output.progress());
+          write(new ComparisonReport(figures.dense(), figures.runs()), comparison, results);
+        });
+  }
+
+  private static ComparisonWork work(Comparison comparison, Optional<OnCluster> on) {
+    return on.<ComparisonWork>map(
+            cluster ->
+                new ClusterComparison(
+                    cluster,
+                    comparison.model(),
+                    comparison.choice(),
+                    (Calibration.FromSamples) comparison.calibration(),
+                    comparison.text(),
+                    comparison.tasks()))
+        .orElse(comparison);
+  }
+
+  private static List<AskedRun> runs(Asked asked, Comparison comparison, Optional<OnCluster> on) {
+    return asked.methods().stream()
+        .map(
+            method ->
+                new AskedRun(
+                    method.label(),
+                    method.sparsity(),
+                    method.files(),
+                    progress -> way(method, comparison, on, progress)))
+        .toList();
+  }
+
+  private static Comparison.Way way(
+      ComparedMethod method, Comparison comparison, Optional<OnCluster> on, Progress progress) {
+    SharedSparsity shared =
+        method.plan() == null
+            ? null
+            : method
+                .plan()
+                .share(
+                    comparison.model(),
+                    comparison.chosen(),
+                    comparison.backend(),
+                    comparison.calibration(),
+                    on,
+                    progress);
+    return new Comparison.Way(method.label(), method.files(), shared, method.removal());
+  }
+
+  /** Writes the report, if one is wanted, and prints the result. */
+  private void write(ComparisonReport compared, Comparison comparison, ResultFiles results) {
+    if (report != null) {
+      RunFacts facts =
+          WandaCuda.facts(
+              comparison.model(),
+              comparison.backend(),
+              output,
+              inputs(comparison.calibration(), comparison.text()));
+      results.write(REPORT, compared.content(report, facts));
+      UnfinishedComparison.remove(report);
+    }
+    output.written(compared.toJson(), Stream::empty);
   }
 
   private Map<String, Object> inputs(Calibration calibration, EvaluationWindows windows) {
@@ -244,25 +306,29 @@ final class CompareCommand extends Subcommand {
     return inputs;
   }
 
-  private void print(List<ComparedMethod> runs, TimeEstimate estimate) {
+  private void print(Asked asked, TimeEstimate estimate) {
+    List<String> runs = asked.methods().stream().map(ComparedMethod::text).toList();
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("runs", runs.stream().map(ComparedMethod::text).toList());
+    object.put("runs", runs);
     object.put("seconds", estimate.about());
     object.put("seconds_least", estimate.least());
     object.put("seconds_most", estimate.most());
-    output.result(
-        object,
-        () ->
-            Stream.concat(
-                runs.stream().map(ComparedMethod::text),
-                Stream.of(
-                    "%d runs, %s%s"
-                        .formatted(
-                            runs.size(),
-                            estimate.text(),
-                            runs.stream().anyMatch(run -> run.removal() != null)
-                                ? " for those that remove no parts"
-                                : ""))));
+    String all =
+        "%d runs, %s%s"
+            .formatted(
+                runs.size(),
+                estimate.text(),
+                asked.removes() ? " for those that remove no parts" : "");
+    output.result(object, () -> Stream.concat(runs.stream(), Stream.of(all)));
+  }
+
+  /** Returns the SHA-256 of all that is read, by what it is. */
+  private static Map<String, String> digests(Comparison comparison) {
+    Map<String, String> digests = new LinkedHashMap<>(SourceDigest.byFile(comparison.model()));
+    digests.putAll(digest(comparison.calibration()));
+    digests.put("text", comparison.text().sha256());
+    comparison.tasks().ifPresent(evaluation -> digests.put("tasks", evaluation.sha256()));
+    return digests;
   }
 
   private static Map<String, String> digest(Calibration calibration) {
@@ -288,137 +354,5 @@ final class CompareCommand extends Subcommand {
         resume
             ? UnfinishedComparison.resume(report, fingerprint)
             : UnfinishedComparison.begin(report, fingerprint, overwrite.given()));
-  }
-
-  /**
-   * Does what is left of a comparison. Prints rows in the order that was asked for, each as soon as
-   * those above it are there, and keeps what is measured at once.
-   */
-  private final class ComparisonRun implements ComparisonWork.Measured {
-    private static final String NONE = "–";
-    private static final String DENSE = "dense";
-
-    private final List<ComparedMethod> methods;
-    private final Optional<UnfinishedComparison> unfinished;
-    private final boolean sized;
-    private final String format;
-    private final ComparedRun[] runs;
-    private DenseFigures dense;
-    private int printed;
-
-    /**
-     * Prepares a comparison.
-     *
-     * @param unfinished keeps what is done, if a report is wanted
-     * @param sized whether parts go in some run, so that parameters have a column
-     */
-    ComparisonRun(
-        List<ComparedMethod> methods, Optional<UnfinishedComparison> unfinished, boolean sized) {
-      this.methods = methods;
-      this.unfinished = unfinished;
-      this.sized = sized;
-      runs = new ComparedRun[methods.size()];
-      int widest = methods.stream().mapToInt(method -> method.label().length()).max().orElse(0);
-      format =
-          "%-"
-              + Math.max(widest, DENSE.length())
-              + "s  %8s  %12s  %12s  %9s  %8s"
-              + (tasks.given() ? "  %8s" : "")
-              + (sized ? "  %14s" + (speed ? "  %s" : "") : "");
-    }
-
-    ComparisonReport compare(
-        ComparisonWork work, BiFunction<PruningPlan, Progress, SharedSparsity> shares) {
-      Progress progress = output.progress();
-      print(
-          List.of("accuracy", "parameters", "tokens/s"),
-          List.of("method", "amount", "perplexity", "output error", "zeros", "seconds"));
-      int all = runs.length + 1;
-      List<Part> left = new ArrayList<>();
-      unfinished
-          .flatMap(UnfinishedComparison::dense)
-          .ifPresentOrElse(this::show, () -> left.add(new Part(0, null)));
-      for (int index = 0; index < runs.length; index++) {
-        int place = index + 1;
-        ComparedMethod method = methods.get(index);
-        unfinished
-            .flatMap(file -> file.like(method.label(), method.sparsity(), method.files()))
-            .ifPresentOrElse(
-                run -> show(place, run),
-                () ->
-                    left.add(
-                        new Part(
-                            place,
-                            sharing ->
-                                new Comparison.Way(
-                                    method.label(),
-                                    method.files(),
-                                    method.plan() == null
-                                        ? null
-                                        : shares.apply(method.plan(), sharing),
-                                    method.removal()))));
-      }
-      progress.begin((double) (all - left.size()) / all);
-      work.measure(left, all, progress, this);
-      return new ComparisonReport(dense, List.of(runs));
-    }
-
-    @Override
-    public void dense(DenseFigures figures) {
-      unfinished.ifPresent(file -> file.addDense(figures));
-      show(figures);
-    }
-
-    @Override
-    public void run(int place, ComparedRun run) {
-      unfinished.ifPresent(file -> file.add(run));
-      show(place, run);
-    }
-
-    private void show(DenseFigures figures) {
-      dense = figures;
-      String perplexity = number("%.4f", OptionalDouble.of(dense.perplexity()));
-      print(more(dense.tasks(), dense.size()), List.of(DENSE, NONE, perplexity, NONE, NONE, NONE));
-      showRuns();
-    }
-
-    private void show(int place, ComparedRun run) {
-      runs[place - 1] = run;
-      showRuns();
-    }
-
-    private void showRuns() {
-      while (dense != null && printed < runs.length && runs[printed] != null) {
-        ComparedRun run = runs[printed++];
-        print(
-            more(run.tasks(), run.size()),
-            List.of(
-                run.method(),
-                run.sparsity().toString(),
-                number("%.4f", run.perplexity()),
-                run.relativeError().isPresent() ? number("%.5f", run.relativeError()) : NONE,
-                run.size() == null ? "%.2f %%".formatted(100 * run.zeros()) : NONE,
-                "%.1f".formatted(run.seconds())));
-      }
-    }
-
-    private static String number(String format, OptionalDouble number) {
-      return number.isPresent() ? format.formatted(number.getAsDouble()) : "not finite";
-    }
-
-    private static List<String> more(Map<String, TaskFigures> tasks, ComparedRun.Size size) {
-      return List.of(
-          number("%.4f", TaskFigures.mean(tasks.values())),
-          size == null ? NONE : "%,d".formatted(size.parameters()),
-          size == null || size.speed() == null ? NONE : size.speed().text());
-    }
-
-    /** Prints a row: the cells that all have, then those of more that are wanted. */
-    private void print(List<String> more, List<String> cells) {
-      List<String> all = new ArrayList<>(cells);
-      int end = speed ? 3 : 2;
-      all.addAll(more.subList(tasks.given() ? 0 : 1, sized ? end : 1));
-      output.row(format.formatted(all.toArray()));
-    }
   }
 }
