@@ -21,6 +21,7 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.cluster.ClusterCalibration;
 import io.github.wandacuda.job.cluster.OnCluster;
 import io.github.wandacuda.job.estimate.RunNeeds;
+import io.github.wandacuda.job.record.ComputedOn;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -174,7 +175,7 @@ final class CalibrateCommand extends Subcommand {
 
   private Map<String, Object> object(Statistics statistics, Backend backend) {
     Map<String, Object> object = new LinkedHashMap<>();
-    BackendOptions.addTo(object, backend);
+    ComputedOn.of(backend).addTo(object);
     object.put("modules", statistics.norms().size());
     object.put("second_moments", secondMoments);
     object.put("routers", routers(statistics));

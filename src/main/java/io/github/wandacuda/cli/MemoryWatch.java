@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.system.MachineFacts;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
@@ -32,10 +33,13 @@ final class MemoryWatch implements AutoCloseable {
     peakAnonymous = Math.max(peakAnonymous, MachineFacts.ofProcess("RssAnon:").orElse(0L));
   }
 
-  public void addTo(Map<String, Object> object) {
+  /** Returns the bytes at the peak, by the names that results have. */
+  public Map<String, Object> peaks() {
     sample();
-    object.put("peak_rss_bytes", MachineFacts.ofProcess("VmHWM:").orElse(null));
-    object.put("peak_anonymous_bytes", peakAnonymous > 0 ? peakAnonymous : null);
+    Map<String, Object> peaks = new LinkedHashMap<>();
+    peaks.put("peak_rss_bytes", MachineFacts.ofProcess("VmHWM:").orElse(null));
+    peaks.put("peak_anonymous_bytes", peakAnonymous > 0 ? peakAnonymous : null);
+    return peaks;
   }
 
   @Override

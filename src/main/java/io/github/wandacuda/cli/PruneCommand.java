@@ -10,7 +10,6 @@ import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.EvaluateOption;
 import io.github.wandacuda.cli.option.MaskOptions;
 import io.github.wandacuda.cli.option.MethodOptions;
-import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
@@ -18,13 +17,11 @@ import io.github.wandacuda.cli.option.StructureOptions;
 import io.github.wandacuda.cli.option.TargetOptions;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.cluster.OnCluster;
-import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.prune.PruneJob;
+import io.github.wandacuda.job.prune.PruningPlan;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SmallerModel;
 import io.github.wandacuda.job.structure.RemovalRequest;
 import io.github.wandacuda.model.LinearModule;
@@ -40,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -69,7 +67,7 @@ final class PruneCommand extends Subcommand {
       names = "--dry-run",
       description =
           "Check everything and print the plan, with bytes, memory and time; write nothing.")
-  private boolean dryRun;
+  boolean dryRun;
 
   @Option(
       names = SAVED_STATISTICS,
@@ -86,12 +84,12 @@ final class PruneCommand extends Subcommand {
   Path report;
 
   @Mixin private OverwriteOption overwrite;
-  @Mixin private MethodOptions methods;
+  @Mixin MethodOptions methods;
   @Mixin StructureOptions structures;
   @Mixin MaskOptions maskFiles;
   @Mixin CalibrationOptions calibrations;
   @Mixin EvaluateOption evaluation;
-  @Mixin private ModuleOptions modules;
+  @Mixin ModuleOptions modules;
   @Mixin BackendOptions backends;
   @Mixin ClusterOption cluster;
 
@@ -107,14 +105,64 @@ final class PruneCommand extends Subcommand {
       removeParts(structures.request(share, methods.partUpdate(), methods.requantize()));
       return;
     }
-    Optional<RemovalRequest> removal = methods.plan().removal();
-    StructureOptions.checkRecipe(methods.plan(), output);
-    if (removal.isPresent() && methods.plan().rules().stages().isEmpty()) {
-      removeParts(removal.get());
-      return;
+    PruningPlan plan = methods.plan();
+    StructureOptions.checkRecipe(plan, output);
+    if (plan.removal().isPresent() && plan.rules().stages().isEmpty()) {
+      removeParts(plan.removal().get());
+    } else {
+      pruneWeights(plan);
     }
-    PruningRules rules = methods.plan().rules();
-    boolean sampled = rules.needNorms() || removal.isPresent();
+  }
+
+  /** Prunes weights; a recipe may have parts removed before. */
+  private void pruneWeights(PruningPlan plan) {
+    PruningRules rules = plan.rules();
+    boolean sampled = rules.needNorms() || plan.removal().isPresent();
+    check(rules, sampled);
+    try (MemoryWatch memory = new MemoryWatch();
+        ModelDirectory directory =
+            target.inPlace() ? model.openAnyway(output) : model.open(output)) {
+      directory.requireUnpacked("prune");
+      Path place = target.inPlace() ? directory.path() : target.output();
+      if (plan.removal().isEmpty()) {
+        check(directory, place, rules);
+      }
+      try (ResultFiles results = results(directory, place, sampled)) {
+        evaluation.prepare(directory, output);
+        Calibration calibration =
+            sampled
+                ? calibrations.load(directory, backends, dryRun, output)
+                : new Calibration.None();
+        CalibrationOptions.save(results, calibration);
+        PruneInputs inputs = new PruneInputs(directory, place, calibration, results, memory);
+        if (plan.removal().isEmpty()) {
+          new WeightsRun(this, inputs, directory, Optional.empty()).run();
+        } else {
+          pruneSmaller(plan.removal().get(), inputs);
+        }
+      }
+    }
+  }
+
+  /** Removes parts, and prunes weights of what is left. */
+  private void pruneSmaller(RemovalRequest removal, PruneInputs inputs) {
+    Consumer<ModelDirectory> check =
+        smaller -> check(smaller, inputs.place(), methods.plan().rules());
+    BiConsumer<ModelDirectory, Optional<SmallerModel>> weights =
+        (smaller, made) -> new WeightsRun(this, inputs, smaller, made).run();
+    try (Backend backend = backends.choose().backend()) {
+      StructureRun first =
+          new StructureRun(this, inputs, removal, SmallerModel.place(inputs.place()), backend);
+      if (dryRun) {
+        first.planBefore(check, weights);
+      } else {
+        first.runBefore(check, weights);
+      }
+    }
+  }
+
+  /** Checks what can be checked without a model, and warns of what has no effect. */
+  private void check(PruningRules rules, boolean sampled) {
     maskFiles.check(rules);
     calibrations.check(sampled, "method " + rules.label(), output);
     target.check(calibrations.fromSamples(rules), output);
@@ -128,52 +176,6 @@ final class PruneCommand extends Subcommand {
           "--save-statistics: %s uses no norms that could be saved".formatted(rules.label()));
     }
     warnOfIdle(rules, sampled);
-    try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory =
-            target.inPlace() ? model.openAnyway(output) : model.open(output)) {
-      directory.requireUnpacked("prune");
-      Path place = target.inPlace() ? directory.path() : target.output();
-      if (removal.isEmpty()) {
-        check(directory, place, rules);
-      }
-      try (ResultFiles results = results(directory, place, sampled)) {
-        evaluation.prepare(directory, output);
-        Calibration calibration =
-            sampled
-                ? calibrations.load(directory, backends, dryRun, output)
-                : new Calibration.None();
-        CalibrationOptions.save(results, calibration);
-        BiConsumer<ModelDirectory, Optional<SmallerModel>> weights =
-            (model, made) -> {
-              try (PruneRequest.MasksIn masks = maskFiles.open(model)) {
-                PruneRequest request =
-                    PruneRequest.of(place, rules)
-                        .choice(modules.choice())
-                        .calibration(rules.needNorms() ? calibration : new Calibration.None())
-                        .verify(target.verify())
-                        .resume(resumes())
-                        .masks(Optional.ofNullable(masks))
-                        .packed(target.packed())
-                        .card(target.card())
-                        .storage(target.storage())
-                        .files(files(rules.needNorms()))
-                        .smaller(made)
-                        .build();
-                prune(model, request, results, memory);
-              }
-            };
-        if (removal.isEmpty()) {
-          weights.accept(directory, Optional.empty());
-        } else {
-          Path first = SmallerModel.place(place);
-          try (Backend backend = backends.choose().backend()) {
-            new StructureRun(
-                    this, directory, removal.get(), first, calibration, backend, results, memory)
-                .runBefore(dryRun, model -> check(model, place, rules), weights);
-          }
-        }
-      }
-    }
   }
 
   /** Checks what can be before norms are known. */
@@ -189,7 +191,25 @@ final class PruneCommand extends Subcommand {
   }
 
   private void removeParts(RemovalRequest asked) {
-    PruningRules rules = methods.partRules();
+    checkRemoval(methods.partRules());
+    try (MemoryWatch memory = new MemoryWatch();
+        ModelDirectory directory = model.open(output)) {
+      asked.check(directory);
+      try (ResultFiles results = results(directory, target.output(), true)) {
+        evaluation.prepare(directory, output);
+        Calibration calibration = calibrations.load(directory, backends, dryRun, output);
+        CalibrationOptions.save(results, calibration);
+        PruneInputs inputs =
+            new PruneInputs(directory, target.output(), calibration, results, memory);
+        try (Backend backend = backends.open(output)) {
+          new StructureRun(this, inputs, asked, target.output(), backend).run(dryRun);
+        }
+      }
+    }
+  }
+
+  /** Checks what can be checked without a model where parts go, and warns of what has no effect. */
+  private void checkRemoval(PruningRules rules) {
     calibrations.check(true, StructureOptions.STRUCTURE, output);
     target.check(calibrations.fromSamples(rules), output);
     calibrations.warnOfIdle(rules, true, output);
@@ -202,20 +222,6 @@ final class PruneCommand extends Subcommand {
           .refused("--statistics where parts are removed", "samples");
     }
     warnOfIdleOutput();
-    try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = model.open(output)) {
-      asked.check(directory);
-      try (ResultFiles results = results(directory, target.output(), true)) {
-        evaluation.prepare(directory, output);
-        Calibration calibration = calibrations.load(directory, backends, dryRun, output);
-        CalibrationOptions.save(results, calibration);
-        try (Backend backend = backends.open(output)) {
-          new StructureRun(
-                  this, directory, asked, target.output(), calibration, backend, results, memory)
-              .run(dryRun);
-        }
-      }
-    }
   }
 
   Map<String, List<Path>> files(boolean norms) {
@@ -302,86 +308,5 @@ final class PruneCommand extends Subcommand {
           }
           return results;
         });
-  }
-
-  private void prune(
-      ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
-    PruneJob job = job(directory, request);
-    ModelOption.sayChosen(job.chosen(), output);
-    if (target.inPlace() && !dryRun) {
-      target.confirm(request, job.chosen().size());
-    }
-    try (Backend backend = backends.open(output)) {
-      if (backend.precision().isPresent()
-          && !calibrations.fromSamples(request.rules())
-          && !evaluation.given()) {
-        output.warnIfGiven("no text runs through the model", BackendOptions.PRECISION);
-      }
-      RunNeeds needs = job.needs(backend);
-      output.detail(
-          "plan: %s, %s; %d bytes to read, %d to write, %d of memory besides the heap",
-          request.rules().label(),
-          request.rules().amount(),
-          needs.readBytes(),
-          needs.writeBytes(),
-          needs.memoryBytes());
-      if (dryRun) {
-        PlanPrinter.print(
-            directory,
-            request,
-            job,
-            target.part(),
-            backend,
-            methods.plan().allocations(),
-            evaluation.windows(),
-            output);
-      } else if (target.part().isPresent()) {
-        PruneRequest shared = share(directory, job, request, backend, Optional.empty());
-        target.runPart(
-            backends,
-            (part, process) ->
-                new PruneRun(this, directory, shared, backend, results, memory)
-                    .run(place(directory, job, shared).part(part, process)));
-      } else {
-        cluster.runAnyway(
-            backends,
-            output,
-            RunNeeds.processBytes(
-                    directory, request.calibration() instanceof Calibration.FromSamples)
-                + (request.rules().needMoments() ? RunNeeds.momentsBytes(job.chosen()) : 0),
-            on -> {
-              PruneRequest shared = share(directory, job, request, backend, on);
-              PruneJob placed = place(directory, job, shared);
-              new PruneRun(this, directory, shared, backend, results, memory)
-                  .run(on.map(placed::on).orElse(placed));
-            });
-      }
-    }
-  }
-
-  private PruneRequest share(
-      ModelDirectory directory,
-      PruneJob job,
-      PruneRequest request,
-      Backend backend,
-      Optional<OnCluster> on) {
-    return methods.plan().shares()
-        ? allocating(
-            () ->
-                methods
-                    .plan()
-                    .share(request, directory, job.chosen(), backend, on, output.progress()))
-        : request;
-  }
-
-  /** Returns the job of a request whose modules may have got shares of their own. */
-  private PruneJob place(ModelDirectory directory, PruneJob job, PruneRequest shared) {
-    return methods.plan().shares() ? job(directory, shared) : job;
-  }
-
-  private PruneJob job(ModelDirectory directory, PruneRequest request) {
-    return target.inPlace()
-        ? PruneJob.inPlace(directory, request)
-        : PruneJob.toOutput(directory, request);
   }
 }

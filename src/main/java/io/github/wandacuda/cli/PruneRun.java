@@ -2,13 +2,13 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.EvaluateOption;
 import io.github.wandacuda.cli.option.MaskOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.job.prune.PruneJob;
 import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.ComputedOn;
 import io.github.wandacuda.job.record.Part;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.RunResult;
@@ -114,9 +114,7 @@ record PruneRun(
 
   private void writeReport(
       RunResult result, Map<String, ModuleReading> readings, Optional<Perplexities> perplexities) {
-    Map<String, Object> peaks = new LinkedHashMap<>();
-    memory.addTo(peaks);
-    write(new PruneReport(facts(result), request, result, readings, perplexities, peaks));
+    write(new PruneReport(facts(result), request, result, readings, perplexities, memory.peaks()));
   }
 
   /** Writes the report of a run that had ended before, from what its files still say. */
@@ -199,7 +197,7 @@ record PruneRun(
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("output", request.output().toString());
     object.put("method", request.rules().method());
-    BackendOptions.addTo(object, backend);
+    ComputedOn.of(backend).addTo(object);
     object.put("modules", result.provenance().modules().size());
     object.put("pruned", result.provenance().pruned());
     object.put("sparsity", result.sparsity());
@@ -208,7 +206,7 @@ record PruneRun(
     result.relativeError().ifPresent(error -> object.put("relative_error", error));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     object.put("seconds", result.seconds().toJson());
-    memory.addTo(object);
+    object.putAll(memory.peaks());
     object.put("mask_sha256", result.provenance().maskSha256());
     Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", part.toJson()));
     Stream<String> evaluated = perplexities.stream().map(both -> "  text     " + both.text());

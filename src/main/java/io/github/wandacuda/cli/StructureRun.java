@@ -2,60 +2,57 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.EvaluateOption;
-import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.job.estimate.TimeEstimate;
 import io.github.wandacuda.job.output.OutputPlace;
 import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.Part;
+import io.github.wandacuda.job.record.ComputedOn;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RemovalRecord;
-import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.SmallerModel;
 import io.github.wandacuda.job.structure.RemovalRequest;
+import io.github.wandacuda.job.structure.RemovalSummary;
 import io.github.wandacuda.job.structure.StructureChoice;
 import io.github.wandacuda.job.structure.StructureJob;
-import io.github.wandacuda.job.structure.StructureNeeds;
 import io.github.wandacuda.job.structure.StructureRequest;
 import io.github.wandacuda.job.structure.StructureSearch;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
 import io.github.wandacuda.report.PruneReport.Perplexities;
+import io.github.wandacuda.report.RemovalResult;
 import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.report.StructureReport;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A run of {@code prune} that removes whole parts of a model.
+ * Removes whole parts of a model.
  *
  * @param output where the smaller model goes: for good, or until weights of it are pruned
  */
 record StructureRun(
-    PruneCommand command,
-    ModelDirectory model,
-    RemovalRequest asked,
-    Path output,
-    Calibration calibration,
-    Backend backend,
-    ResultFiles results,
-    MemoryWatch memory) {
+    PruneCommand command, PruneInputs inputs, RemovalRequest asked, Path output, Backend backend) {
+  private ModelDirectory model() {
+    return inputs.model();
+  }
+
+  private Calibration calibration() {
+    return inputs.calibration();
+  }
+
+  private ResultFiles results() {
+    return inputs.results();
+  }
+
   /** Removes the parts, or says what that would do and take. */
   void run(boolean dry) {
     if (dry) {
@@ -66,37 +63,47 @@ record StructureRun(
   }
 
   /**
+   * Says what the first half of a run would do, and then what the second one would.
+   *
+   * @param check checks what can be said of the weights before anything is done
+   * @param weights says what would be done to the weights of the smaller model
+   */
+  void planBefore(
+      Consumer<ModelDirectory> check, BiConsumer<ModelDirectory, Optional<SmallerModel>> weights) {
+    Planned planned = plan(false, Optional.empty());
+    check.accept(planned.job.planned());
+    print(planned);
+    try (ModelDirectory smaller = planned.job.planned()) {
+      weights.accept(smaller, Optional.empty());
+    }
+  }
+
+  /**
    * Runs as the first half, and then has weights of the smaller model pruned, which is removed when
    * that is done. What an interrupted run has made is taken as it is.
    *
    * @param check checks what can be said of these weights before anything is done
+   * @param weights prunes them
    */
   void runBefore(
-      boolean dry,
-      Consumer<ModelDirectory> check,
-      BiConsumer<ModelDirectory, Optional<SmallerModel>> weights) {
+      Consumer<ModelDirectory> check, BiConsumer<ModelDirectory, Optional<SmallerModel>> weights) {
     Path whole = command.target.output();
-    boolean resume = command.target.resume() && !dry;
+    boolean resume = command.target.resume();
     Optional<Provenance> ended = resume ? OutputPlace.record(whole) : Optional.empty();
     Optional<Provenance> earlier =
-        ended.isPresent() || !resume
-            ? ended.map(record -> record.parts().<Provenance>map(first -> first).orElse(record))
-            : OutputPlace.record(output);
-    Optional<Planned> planned =
-        ended.isEmpty() ? Optional.of(plan(false, Optional.empty())) : Optional.empty();
-    planned.ifPresent(first -> check.accept(first.job.planned()));
-    if (dry) {
-      print(planned.orElseThrow());
+        resume && ended.isEmpty()
+            ? OutputPlace.record(output)
+            : ended.map(record -> record.parts().<Provenance>map(first -> first).orElse(record));
+    if (ended.isEmpty()) {
+      check.accept(plan(false, Optional.empty()).job.planned());
     }
-    StructureJob job = dry ? planned.orElseThrow().job : run(earlier);
+    StructureJob job = run(earlier);
     Optional<RemovalRecord> record =
-        dry
-            ? Optional.empty()
-            : earlier.or(() -> OutputPlace.record(output)).map(Provenance::ofRemoval);
+        earlier.or(() -> OutputPlace.record(output)).map(Provenance::ofRemoval);
     try (ModelDirectory smaller =
-        dry || ended.isPresent()
+        ended.isPresent()
             ? job.planned()
-            : ModelDirectory.open(output, model.config().family())) {
+            : ModelDirectory.open(output, model().config().family())) {
       weights.accept(smaller, record.map(job::made));
     } catch (InputException | VerificationException e) {
       if (!UnfinishedRun.isIn(whole)) {
@@ -107,33 +114,16 @@ record StructureRun(
     record.ifPresent(job::remove);
   }
 
-  /**
-   * A run that is about to begin.
-   *
-   * @param object what is said of it as JSON
-   */
-  private record Planned(
-      StructureJob job, StructureChoice.Chosen choice, Map<String, Object> object) {
-    RemovedParts removed() {
-      return choice.removed();
-    }
-
-    /** Adds what goes of each kind, and what is left of it. */
-    void addCounts(ModelDirectory model) {
-      for (Structure kind : removed().kinds().keySet()) {
-        int size = kind.find(model).size();
-        object.put(kind.label() + "_before", size);
-        object.put(kind.label() + "_after", size - removed().count(kind));
-      }
-    }
-  }
+  /** A run that is about to begin. */
+  private record Planned(StructureJob job, StructureChoice.Chosen choice, RemovalSummary summary) {}
 
   private boolean isFirstHalf() {
     return !output.equals(command.target.output());
   }
 
-  private boolean isSampled() {
-    return calibration instanceof Calibration.FromSamples;
+  /** Returns how many samples run, 0 where statistics take their place. */
+  private int samples() {
+    return calibration() instanceof Calibration.FromSamples drawn ? drawn.samples().size() : 0;
   }
 
   /**
@@ -144,9 +134,9 @@ record StructureRun(
    * @param earlier the record of a run that has chosen them before
    */
   private Planned plan(boolean measured, Optional<RemovalRecord> earlier) {
-    asked.check(model);
-    Update fits = asked.update(model, calibration, why -> command.output.detail("%s", why));
-    boolean known = (measured || !isSampled()) && earlier.isEmpty();
+    asked.check(model());
+    Update fits = asked.update(model(), calibration(), why -> command.output.detail("%s", why));
+    boolean known = (measured || samples() == 0) && earlier.isEmpty();
     command.prepared();
     StructureChoice.Chosen choice =
         earlier
@@ -154,84 +144,54 @@ record StructureRun(
             .orElseGet(
                 () ->
                     asked.choose(
-                        model, backend, calibration, fits, known, command.output.progress()));
-    StructureRequest request =
-        StructureRequest.of(output, asked, choice.removed())
-            .chosenShare(asked.chosenShare(model, calibration, fits, choice.trials().size()))
-            .update(fits)
-            .calibration(calibration)
-            .files(command.files(true))
-            .shardBytes(command.structures.shardBytes(model))
-            .resume(command.resumes())
-            .verify(command.target.verify())
-            .card(!isFirstHalf() && command.target.card())
-            .io(command.target.storage().io())
-            .build();
-    StructureJob job = new StructureJob(request, model);
-    Map<String, Object> object = new LinkedHashMap<>();
-    if (!measured) {
-      object.put("dry_run", true);
-    }
-    object.put("output", output.toString());
-    object.put("structure", asked.parts().structure().label());
-    object.put("score", asked.parts().score());
-    object.put("update", fits.label());
-    BackendOptions.addTo(object, backend);
-    if (known) {
-      object.put("removed", choice.removed().written(asked.parts().structure()));
-    }
-    return new Planned(job, choice, object);
+                        model(), backend, calibration(), fits, known, command.output.progress()));
+    StructureJob job = new StructureJob(request(choice, fits), model());
+    return new Planned(
+        job,
+        choice,
+        new RemovalSummary(
+            output,
+            asked.parts(),
+            fits,
+            ComputedOn.of(backend),
+            known ? Optional.of(choice.removed()) : Optional.empty(),
+            choice.trials(),
+            job.sizes()));
+  }
+
+  private StructureRequest request(StructureChoice.Chosen choice, Update fits) {
+    return StructureRequest.of(output, asked, choice.removed())
+        .chosenShare(asked.chosenShare(model(), calibration(), fits, choice.trials().size()))
+        .update(fits)
+        .calibration(calibration())
+        .files(command.files(true))
+        .shardBytes(command.structures.shardBytes(model()))
+        .resume(command.resumes())
+        .verify(command.target.verify())
+        .card(!isFirstHalf() && command.target.card())
+        .io(command.target.storage().io())
+        .build();
   }
 
   /** Says what a run would do, and what it would need. */
   private void print(Planned planned) {
-    boolean searches = asked.parts().structure() == Structure.AUTO;
-    List<StructureSearch.Trial> trials = planned.choice.trials();
     StructureJob job = planned.job;
-    Checkpoint smaller = job.smaller();
-    Map<String, Object> object = planned.object;
-    if (!searches) {
-      planned.addCounts(model);
-    }
-    object.put("parameters_before", model.parameters());
-    object.put("bytes_before", model.checkpoint().totalBytes());
-    if (searches) {
-      object.put("trials", trials.stream().map(StructureSearch.Trial::planned).toList());
-      object.put("bytes_after_most", smaller.totalBytes());
-    } else {
-      object.put("parameters_after", job.planned().parameters());
-      object.put("bytes_after", smaller.totalBytes());
-    }
+    List<StructureSearch.Trial> trials = planned.choice.trials();
     job.requireRoom();
-    PlanPrinter.openBlocks(model, calibration, backend, command.output.progress());
-    StructureNeeds needs = job.needs(trials);
-    object.put("bytes_to_read", needs.readBytes());
-    object.put("bytes_to_write", needs.writeBytes());
-    object.put("temporary_bytes", needs.temporaryBytes());
-    object.put("hidden_state_bytes", needs.stateBytes());
-    object.put("memory_bytes", needs.memoryBytes());
-    TimeEstimate time =
-        job.estimate(
-            backend,
-            trials,
-            isFirstHalf() ? List.of() : command.evaluation.windows(),
-            command.output.progress());
-    PlanPrinter.add(time, object);
-    Optional<String> share =
-        command.target.part().map(part -> PlanPrinter.share(smaller.shards(), part, object));
-    RemovedParts removed = planned.removed();
-    Supplier<Stream<String>> would =
-        () ->
-            Stream.of(
-                    share.stream(),
-                    searches ? tried(object, trials) : text(object, removed, "would have "),
-                    PlanPrinter.text(needs, time))
-                .flatMap(lines -> lines);
+    PlanPrinter.openBlocks(model(), calibration(), backend, command.output.progress());
+    List<int[]> evaluated = isFirstHalf() ? List.of() : command.evaluation.windows();
+    RemovalPlan plan =
+        new RemovalPlan(
+            planned.summary,
+            samples(),
+            job.needs(trials),
+            job.estimate(backend, trials, evaluated, command.output.progress()),
+            command.target.part().map(part -> PartShare.of(part, job.smaller().shards())));
     if (isFirstHalf()) {
-      command.output.keep(object, would);
+      command.output.keep(plan.toJson(), plan::text);
     } else {
       command.output.result(
-          object, () -> Stream.concat(would.get(), Stream.of("nothing was written")));
+          plan.toJson(), () -> Stream.concat(plan.text(), Stream.of("nothing was written")));
     }
   }
 
@@ -239,76 +199,71 @@ record StructureRun(
   private StructureJob run(Optional<Provenance> earlier) {
     long start = System.nanoTime();
     Planned planned = plan(true, earlier.flatMap(Provenance::parts));
-    double calibrate = isSampled() ? (System.nanoTime() - start) / 1e9 : 0;
+    double choosing = samples() > 0 ? (System.nanoTime() - start) / 1e9 : 0;
     StructureJob job = planned.job;
-    RemovedParts removed = planned.removed();
-    Map<String, Object> object = planned.object;
-    planned.addCounts(model);
-    if (asked.parts().structure() == Structure.AUTO) {
-      object.put(
-          "trials", planned.choice.trials().stream().map(StructureSearch.Trial::toJson).toList());
-    }
-    object.put("parameters_before", model.parameters());
-    object.put("bytes_before", model.checkpoint().totalBytes());
-    object.put("parameters_after", job.planned().parameters());
-    object.put("bytes_after", job.smaller().totalBytes());
     if (earlier.isPresent()) {
       job.requireSame(earlier.get(), command.target.output());
-      command.output.keep(object, () -> text(object, removed, "finished before; "));
+      command.output.keep(
+          planned.summary.toJson(), () -> RemovalText.of(planned.summary, "finished before; "));
       return job;
     }
-    Optional<EvaluateOption.Measured> before =
-        isFirstHalf() ? Optional.empty() : command.measured(model, backend, results);
     boolean finished = job.isFinished();
-    PhaseClock clock = new PhaseClock(backend.concurrency());
-    run(job, clock, () -> saveStatistics(planned.choice));
-    object.put("removed", job.removed().written(asked.parts().structure()));
-    Optional<Part.PartState> part = Optional.ofNullable(job.part());
-    part.ifPresent(state -> object.put("part", state.toJson()));
-    Optional<Perplexities> perplexities =
-        before.map(dense -> command.compared(dense, model, output, backend, results));
-    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
-    object.put("seconds", command.around(clock.seconds().calibrated(calibrate)).toJson());
-    memory.addTo(object);
+    RemovalResult result = remove(planned, choosing);
     if (isFirstHalf()) {
-      command.output.keep(object, () -> text(object, removed, ""));
-      return job;
+      command.output.keep(result.toJson(), () -> RemovalText.of(result.summary(), ""));
+    } else {
+      report(result, planned.choice);
+      command.output.written(result.toJson(), () -> text(result, finished));
     }
-    report(planned, perplexities);
-    String done =
-        part.map(state -> state + "; ").orElse("")
-            + (finished ? "finished before, nothing was done; " : "");
-    command.output.written(
-        object,
-        () ->
-            Stream.concat(
-                text(object, removed, done),
-                perplexities.stream().map(both -> "  text        " + both.text())));
     return job;
+  }
+
+  /** Removes the parts, and measures the model before and after if that is asked for. */
+  private RemovalResult remove(Planned planned, double choosing) {
+    Optional<EvaluateOption.Measured> before =
+        isFirstHalf() ? Optional.empty() : command.measured(model(), backend, results());
+    PhaseClock clock = new PhaseClock(backend.concurrency());
+    run(planned.job, clock, () -> saveStatistics(planned.choice));
+    Optional<Perplexities> perplexities =
+        before.map(dense -> command.compared(dense, model(), output, backend, results()));
+    return new RemovalResult(
+        planned.summary.with(planned.job.removed()),
+        Optional.ofNullable(planned.job.part()),
+        perplexities,
+        command.around(clock.seconds().calibrated(choosing)),
+        inputs.memory().peaks());
+  }
+
+  private static Stream<String> text(RemovalResult result, boolean finished) {
+    String done =
+        result.part().map(state -> state + "; ").orElse("")
+            + (finished ? "finished before, nothing was done; " : "");
+    return Stream.concat(
+        RemovalText.of(result.summary(), done),
+        result.perplexities().stream().map(both -> "  text        " + both.text()));
   }
 
   private void saveStatistics(StructureChoice.Chosen choice) {
     if (!isFirstHalf()) {
       choice
           .statistics()
-          .ifPresent(used -> results.write(PruneCommand.SAVED_STATISTICS, used.content()));
+          .ifPresent(used -> results().write(PruneCommand.SAVED_STATISTICS, used.content()));
     }
   }
 
-  private void report(Planned planned, Optional<Perplexities> perplexities) {
-    if (!results.writes(PruneCommand.REPORT)) {
+  private void report(RemovalResult result, StructureChoice.Chosen choice) {
+    if (!results().writes(PruneCommand.REPORT)) {
       return;
     }
-    Map<String, Object> inputs = command.calibrations.facts(calibration);
+    Map<String, Object> sources = command.calibrations.facts(calibration());
     if (command.evaluation.given()) {
-      inputs.put("text", command.evaluation.facts());
+      sources.put("text", command.evaluation.facts());
     }
-    RunFacts facts = WandaCuda.facts(model, backend, command.output, inputs);
-    results.write(
-        PruneCommand.REPORT,
-        new StructureReport(
-                facts, planned.object, planned.choice, planned.job.removed(), perplexities)
-            .content(command.report));
+    RunFacts facts = WandaCuda.facts(model(), backend, command.output, sources);
+    results()
+        .write(
+            PruneCommand.REPORT,
+            new StructureReport(facts, result, choice).content(command.report));
   }
 
   /** Runs the job: in this process, on a cluster, or a part of it. */
@@ -318,7 +273,7 @@ record StructureRun(
       Runnable last =
           () -> {
             // Every part was told to write them; only the last one does.
-            results.reserve();
+            results().reserve();
             beforeEnd.run();
           };
       command.target.runPart(
@@ -330,62 +285,5 @@ record StructureRun(
           0,
           on -> job.run(backend, clock, progress, on, beforeEnd));
     }
-  }
-
-  /** Says what a search would try; what it would choose isn't known before. */
-  private Stream<String> tried(Map<String, Object> object, List<StructureSearch.Trial> trials) {
-    int all = ((Calibration.FromSamples) calibration).samples().size();
-    int held = StructureSearch.held(all);
-    Stream<String> head =
-        OutputOptions.lines(
-            "%s: would try %d mixes, each with %d samples, and measure perplexity on %d others;"
-                + " the best is then removed with all",
-            object.get("output"), trials.size(), all - held, held);
-    Stream<String> mixes =
-        trials.stream()
-            .map(
-                trial ->
-                    "  without %s: %.1f %% of the blocks' parameters"
-                        .formatted(
-                            trial.removed().kinds().keySet().stream()
-                                .map(kind -> trial.removed().count(kind) + " " + kind.parts())
-                                .collect(Collectors.joining(", ")),
-                            100 * trial.share()));
-    Stream<String> foot =
-        OutputOptions.lines(
-            "  bytes       at most %d of %d",
-            object.get("bytes_after_most"), object.get("bytes_before"));
-    return Stream.of(head, mixes, foot).flatMap(lines -> lines);
-  }
-
-  private Stream<String> text(Map<String, Object> object, RemovedParts removed, String done) {
-    String parts =
-        removed.kinds().keySet().stream()
-            .map(
-                kind ->
-                    "%s of %s %s"
-                        .formatted(
-                            object.get(kind.label() + "_after"),
-                            object.get(kind.label() + "_before"),
-                            kind.parts()))
-            .collect(Collectors.joining(", "));
-    return OutputOptions.lines(
-        """
-        %s: %s%s, chosen by %s%s
-          parameters  %d of %d
-          bytes       %d of %d, %.1f %%\
-        """,
-        object.get("output"),
-        done,
-        parts,
-        object.get("score"),
-        object.get("update").equals(Update.NONE.label())
-            ? ""
-            : ", fitted by " + object.get("update"),
-        object.get("parameters_after"),
-        object.get("parameters_before"),
-        object.get("bytes_after"),
-        object.get("bytes_before"),
-        100.0 * (long) object.get("bytes_after") / (long) object.get("bytes_before"));
   }
 }

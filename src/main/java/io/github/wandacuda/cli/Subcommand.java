@@ -55,7 +55,7 @@ abstract class Subcommand implements Runnable {
     object.put("output", place.toString());
     object.putAll(result);
     object.put("seconds", Map.of("total", seconds));
-    memory.addTo(object);
+    object.putAll(memory.peaks());
     return object;
   }
 

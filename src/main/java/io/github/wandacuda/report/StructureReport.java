@@ -3,6 +3,8 @@ package io.github.wandacuda.report;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.job.record.Verdict;
+import io.github.wandacuda.job.structure.RemovalSizes.Change;
+import io.github.wandacuda.job.structure.RemovalSummary;
 import io.github.wandacuda.job.structure.StructureChoice.Chosen;
 import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.report.PruneReport.Perplexities;
@@ -12,7 +14,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
 
@@ -20,17 +21,10 @@ import java.util.stream.Collectors;
  * The report of a {@code prune} that removes whole parts, as JSON or HTML.
  *
  * @param facts what did it, from what
- * @param result the run's result, as its JSON has it
+ * @param result what was done, and what is left
  * @param choice how the parts were chosen
- * @param removed the parts that were removed
- * @param perplexities if they were measured
  */
-public record StructureReport(
-    RunFacts facts,
-    Map<String, Object> result,
-    Chosen choice,
-    RemovedParts removed,
-    Optional<Perplexities> perplexities) {
+public record StructureReport(RunFacts facts, RemovalResult result, Chosen choice) {
   /** The most numbers of parts in a row of the page; the JSON has all of them. */
   private static final int SHOWN = 24;
 
@@ -40,16 +34,27 @@ public record StructureReport(
   }
 
   private Map<String, Object> json() {
-    Map<String, Object> object = new LinkedHashMap<>(result);
-    perplexities.flatMap(Perplexities::sample).ifPresent(sample -> object.put("sample", sample));
+    Map<String, Object> object = result.toJson();
+    result
+        .perplexities()
+        .flatMap(Perplexities::sample)
+        .ifPresent(sample -> object.put("sample", sample));
     object.put("scores", choice.scores());
     return object;
+  }
+
+  private RemovalSummary summary() {
+    return result.summary();
+  }
+
+  private RemovedParts removed() {
+    return summary().removed().orElseThrow();
   }
 
   private String html() {
     return HtmlPage.of(
         "Parts removed: "
-            + removed.kinds().keySet().stream()
+            + removed().kinds().keySet().stream()
                 .map(Labelled::label)
                 .collect(Collectors.joining(", ")),
         HtmlPage.filled(
@@ -57,10 +62,10 @@ public record StructureReport(
             Map.of(
                 "verdict", HtmlText.sentence(verdict()),
                 "facts", facts.html(),
-                "output", HtmlText.escaped(result.get("output").toString()),
+                "output", HtmlText.escaped(summary().output().toString()),
                 "tiles", tiles(),
                 "trials", trials(),
-                "sample", PrunePage.sample(perplexities),
+                "sample", PrunePage.sample(result.perplexities()),
                 "charts", chart(),
                 "rows", rows(),
                 "origin", facts.origin())));
@@ -68,12 +73,14 @@ public record StructureReport(
 
   private String tiles() {
     StringBuilder tiles = new StringBuilder();
-    perplexities.ifPresent(both -> PrunePage.tile(tiles, "Perplexity", PrunePage.pair(both)));
-    change(tiles, "Parameters", "parameters");
-    change(tiles, "Bytes", "bytes");
-    removed.kinds().keySet().forEach(kind -> change(tiles, name(kind), kind.label()));
-    PrunePage.tile(tiles, "Chosen by", HtmlText.escaped(result.get("score").toString()));
-    PrunePage.tile(tiles, "Fitted", HtmlText.escaped(result.get("update").toString()));
+    result
+        .perplexities()
+        .ifPresent(both -> PrunePage.tile(tiles, "Perplexity", PrunePage.pair(both)));
+    change(tiles, "Parameters", summary().sizes().parameters());
+    change(tiles, "Bytes", summary().sizes().bytes());
+    summary().sizes().kinds().forEach((kind, count) -> change(tiles, name(kind), count));
+    PrunePage.tile(tiles, "Chosen by", HtmlText.escaped(summary().asked().score()));
+    PrunePage.tile(tiles, "Fitted", HtmlText.escaped(summary().update().label()));
     return tiles.toString();
   }
 
@@ -83,24 +90,21 @@ public record StructureReport(
     return kind == Structure.BLOCKS ? parts : parts + " a block";
   }
 
-  private void change(StringBuilder tiles, String name, String key) {
-    PrunePage.tile(tiles, name, Verdict.change(number(key + "_before"), number(key + "_after")));
-  }
-
-  private long number(String key) {
-    return ((Number) result.get(key)).longValue();
+  private static void change(StringBuilder tiles, String name, Change size) {
+    PrunePage.tile(tiles, name, Verdict.change(size.before(), size.after()));
   }
 
   private String verdict() {
     Map<String, Integer> sizes = new LinkedHashMap<>();
-    removed
+    summary()
+        .sizes()
         .kinds()
-        .keySet()
-        .forEach(kind -> sizes.put(kind.label(), (int) number(kind.label() + "_before")));
+        .forEach((kind, count) -> sizes.put(kind.label(), (int) count.before()));
+    Change parameters = summary().sizes().parameters();
     Verdict verdict =
-        Verdict.ofParts(
-            Verdict.went(removed, sizes), number("parameters_before"), number("parameters_after"));
-    return perplexities
+        Verdict.ofParts(Verdict.went(removed(), sizes), parameters.before(), parameters.after());
+    return result
+        .perplexities()
         .map(both -> verdict.measured(both.before(), both.after()))
         .orElse(verdict)
         .text();
@@ -140,11 +144,11 @@ public record StructureReport(
         .scores()
         .forEach(
             (curve, blocks) -> blocks.forEach((block, score) -> chart.add(curve, block, score)));
-    return chart.html("Scores by block: " + result.get("score"), "score", false);
+    return chart.html("Scores by block: " + summary().asked().score(), "score", false);
   }
 
   private String rows() {
-    return removed.kinds().entrySet().stream()
+    return removed().kinds().entrySet().stream()
         .flatMap(
             kind ->
                 kind.getValue().entrySet().stream().map(block -> row(kind.getKey().parts(), block)))

@@ -6,7 +6,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.cluster.OnCluster;
-import java.util.Map;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -83,13 +82,6 @@ public final class BackendOptions {
       output.warnIfGiven(opened.name() + " multiplies in float32", PRECISION);
     }
     return opened;
-  }
-
-  /** Adds what works to a result. */
-  public static void addTo(Map<String, Object> object, Backend backend) {
-    object.put("backend", backend.name());
-    object.put("device", backend.device());
-    object.put("precision", Precision.label(backend.precision()));
   }
 
   private int deviceNumber() {

@@ -96,6 +96,11 @@ public final class StructureJob {
     return smaller;
   }
 
+  /** Returns how large the model is, and how large what is left of it. */
+  public RemovalSizes sizes() {
+    return RemovalSizes.of(model, removed, planned(), smaller);
+  }
+
   /** Returns whether an earlier run has finished in the output, so that nothing will be done. */
   public boolean isFinished() {
     return OutputPlace.isFinished(request.output());
