@@ -9,6 +9,7 @@ import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
@@ -65,23 +66,21 @@ class FamiliesPageTest {
   }
 
   private static List<String> modelTypes(String page) {
-    return rows(page).stream()
-        .map(row -> row.substring(0, row.indexOf(" |")))
-        .flatMap(cell -> MODEL_TYPE.matcher(cell).results().map(type -> type.group(1)))
-        .toList();
+    return rows(page).stream().flatMap(FamiliesPageTest::modelTypesOf).toList();
+  }
+
+  private static Stream<String> modelTypesOf(String row) {
+    String cell = row.substring(0, row.indexOf(" |"));
+    return MODEL_TYPE.matcher(cell).results().map(type -> type.group(1));
   }
 
   private static String withRows(String page) {
     List<String> known = KnownFamilies.modelTypes();
     List<String> named = modelTypes(page);
-    Stream<String> kept =
-        rows(page).stream()
-            .filter(
-                row -> modelTypes(HEAD + "\n\n" + row + "\n\n").stream().anyMatch(known::contains));
-    Stream<String> more =
-        known.stream().filter(type -> !named.contains(type)).map(FamiliesPageTest::row);
-    return page.replace(
-        String.join("\n", rows(page)), Stream.concat(kept, more).collect(Collectors.joining("\n")));
+    List<String> rows = new ArrayList<>(rows(page));
+    rows.removeIf(row -> modelTypesOf(row).noneMatch(known::contains));
+    known.stream().filter(type -> !named.contains(type)).forEach(type -> rows.add(row(type)));
+    return page.replace(String.join("\n", rows(page)), String.join("\n", rows));
   }
 
   private static String row(String type) {
