@@ -1,21 +1,26 @@
 package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.pruning.recipe.MethodKey;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Turns the settings that a failure's text names between backquotes into command-line options. */
 public final class OptionNames {
   /** The known settings; other words in backquotes, such as a library's, are left unchanged. */
   public static final List<String> SETTINGS =
-      List.of(
-          ("allocation backend calibration cluster data exclude family in-place include join masks"
-                  + " method multiple output overwrite packed part pattern recipe refine refine-swaps report"
-                  + " requantize resume samples scope score second-moments sequence-length sparsity"
-                  + " statistics structure tasks temperature top-p unreached update")
-              .split(" "));
+      Stream.concat(
+              Stream.of(MethodKey.values()).map(MethodKey::label),
+              Stream.of(
+                  ("allocation backend calibration cluster data exclude family in-place include join"
+                          + " masks multiple output overwrite packed part recipe report requantize"
+                          + " resume samples score second-moments sequence-length statistics"
+                          + " structure tasks temperature top-p unreached")
+                      .split(" ")))
+          .toList();
 
   private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");
 
