@@ -103,12 +103,13 @@ public record HubCache(Path root) {
   }
 
   private static Path ofPath(Path path) {
+    if (path.getFileName().toString().endsWith(".gguf") && Files.isRegularFile(path)) {
+      return path;
+    }
     if (!Files.isDirectory(path)) {
-      String hint =
-          path.getFileName().toString().endsWith(".gguf")
-              ? "a GGUF file can't be pruned: take the model's own folder of .safetensors files"
-              : "name the folder that it is in";
-      throw ErrorDetails.file(path).hint(hint).wrong("a model directory", "a file");
+      throw ErrorDetails.file(path)
+          .hint("name the folder that it is in")
+          .wrong("a model directory or a .gguf file", "a file");
     }
     if (Files.exists(path.resolve("config.json"))) {
       return path;

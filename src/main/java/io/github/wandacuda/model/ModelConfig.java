@@ -127,7 +127,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
         file, JsonTree.made(new String(json, StandardCharsets.UTF_8)), packed, family);
   }
 
-  /** Returns the same config, of a family that a file describes. */
+  /** Returns the same config, of a family that a file describes; of none if that is null. */
   ModelConfig of(GivenFamily described) {
     return new ModelConfig(file, root, packed, described);
   }

@@ -4,8 +4,11 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.gguf.GgufCheckpoint;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.system.OnFailure;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -46,13 +49,24 @@ public record ModelDirectory(
    *     be
    */
   public static ModelDirectory open(Path path, ModelConfig.GivenFamily family) {
-    ModelConfig config = ModelConfig.read(path);
-    if (family != null) {
-      config = config.of(family);
+    if (Files.isRegularFile(path) && GgufCheckpoint.is(path)) {
+      return ofGguf(path, family);
     }
+    ModelConfig config = ModelConfig.read(path).of(family);
     Checkpoint checkpoint =
         Checkpoint.open(path, config.packed() ? PackedShard::unpacked : PackedShard::requireDense);
     return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
+  }
+
+  private static ModelDirectory ofGguf(Path path, ModelConfig.GivenFamily family) {
+    GgufCheckpoint gguf = GgufCheckpoint.open(path);
+    return OnFailure.close(
+        gguf.checkpoint()::close,
+        () -> {
+          ModelConfig config = new ModelConfig(path, gguf.config()).of(family);
+          return new ModelDirectory(
+              path, config, gguf.checkpoint(), LinearModules.of(config, gguf.checkpoint()));
+        });
   }
 
   /**

@@ -1,0 +1,131 @@
+package io.github.wandacuda.checkpoint.gguf;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.JsonTree;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * What an architecture of GGUF is called and made of in Hugging Face's models, by the table {@code
+ * architectures.json}. What all have in common is its entry {@code common}, to which an
+ * architecture adds and which it overrides.
+ *
+ * @param modelType Hugging Face's {@code model_type}
+ * @param pairs whether rows of q and k are in another order, since llama.cpp rotates neighbours
+ *     where Hugging Face's code rotates halves
+ * @param plusOne whether norms' weights are stored with 1 added
+ * @param fusedByHead whether Hugging Face has q, k and v of a head side by side, where GGUF has all
+ *     q first, then all k and all v
+ * @param transposed the weights that Hugging Face stores as [inputs, outputs]
+ * @param names Hugging Face's names by GGUF's: of a tensor, or of all that begin with one and a
+ *     dot; {@code N} stands for a block's number and {@code E} for an expert's
+ * @param config keys of GGUF, without the architecture's name, by those of {@code config.json}; see
+ *     {@link GgufConfig} for those that begin with an at sign
+ * @param constants what {@code config.json} has without a key of GGUF
+ * @param tensors keys of GGUF that have a number for each block, by the tensors of one number that
+ *     Hugging Face has for them
+ * @param ifThere keys of {@code config.json} that are true if block 0 has a tensor
+ */
+record GgufArchitecture(
+    String modelType,
+    boolean pairs,
+    boolean plusOne,
+    boolean fusedByHead,
+    List<String> transposed,
+    Map<String, String> names,
+    Map<String, String> config,
+    JsonNode constants,
+    Map<String, String> tensors,
+    Map<String, String> ifThere) {
+  private static final String TABLE = "architectures.json";
+  private static final String COMMON = "common";
+
+  /** LLaMA with a mixture is a model type of its own, and an architecture of GGUF it isn't. */
+  private static final String WITH_EXPERTS = " with experts";
+
+  /**
+   * Returns the architecture that a file's keys name.
+   *
+   * @param experts whether the model has a mixture
+   * @throws io.github.wandacuda.error.InputException if the table doesn't have it
+   */
+  static GgufArchitecture of(Path file, String name, boolean experts) {
+    JsonNode table = table();
+    String key = experts && table.has(name + WITH_EXPERTS) ? name + WITH_EXPERTS : name;
+    if (!table.has(key) || key.equals(COMMON)) {
+      List<String> known = new ArrayList<>();
+      table.fieldNames().forEachRemaining(known::add);
+      known.removeIf(other -> other.equals(COMMON) || other.endsWith(WITH_EXPERTS));
+      throw ErrorDetails.part(file, "key " + GgufConfig.ARCHITECTURE)
+          .wrong("one of " + String.join(", ", known), Printable.of(name));
+    }
+    return of(table.path(COMMON), table.path(key));
+  }
+
+  private static JsonNode table() {
+    try (InputStream in = GgufArchitecture.class.getResourceAsStream(TABLE)) {
+      return JsonTree.read(in);
+    } catch (IOException e) {
+      throw new UncheckedIOException("the jar has " + TABLE, e);
+    }
+  }
+
+  private static GgufArchitecture of(JsonNode common, JsonNode own) {
+    List<String> transposed = new ArrayList<>();
+    own.path("transposed").forEach(name -> transposed.add(name.textValue()));
+    return new GgufArchitecture(
+        own.path("model_type").textValue(),
+        own.path("pairs").booleanValue(),
+        own.path("plus_one").booleanValue(),
+        own.path("fused_by_head").booleanValue(),
+        transposed,
+        merged(common.path("names"), own.path("names")),
+        merged(common.path("config"), own.path("config")),
+        own.path("constants"),
+        merged(own.path("tensors"), own.path("none")),
+        merged(own.path("if_there"), own.path("none")));
+  }
+
+  /** Returns the texts of both by their keys; a null takes one away. */
+  private static Map<String, String> merged(JsonNode first, JsonNode second) {
+    Map<String, String> all = new LinkedHashMap<>();
+    first.properties().forEach(entry -> all.put(entry.getKey(), entry.getValue().textValue()));
+    second.properties().forEach(entry -> all.put(entry.getKey(), entry.getValue().textValue()));
+    all.values().removeIf(value -> value == null);
+    return new TreeMap<>(all);
+  }
+
+  /**
+   * Returns Hugging Face's name of a tensor.
+   *
+   * @param name without {@code blk.} and the block's number
+   * @param block the block's number, or -1 outside of blocks
+   */
+  Optional<String> find(String name, int block) {
+    String found = names.get(name);
+    int dot = name.lastIndexOf('.');
+    boolean suffixed = name.endsWith(".weight") || name.endsWith(".bias");
+    if (found == null && suffixed && names.containsKey(name.substring(0, dot))) {
+      found = names.get(name.substring(0, dot)) + name.substring(dot);
+    }
+    boolean inBlock = found != null && found.contains(".N.");
+    return found == null || inBlock != block >= 0
+        ? Optional.empty()
+        : Optional.of(inBlock(found, block));
+  }
+
+  /** Returns a name for a block. */
+  static String inBlock(String name, int block) {
+    return name.replace(".N.", ".%d.".formatted(block));
+  }
+}
