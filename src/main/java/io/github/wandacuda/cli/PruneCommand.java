@@ -123,6 +123,7 @@ final class PruneCommand extends Subcommand {
         ModelDirectory directory =
             target.inPlace() ? model.openAnyway(output) : model.open(output)) {
       directory.requireUnpacked("prune");
+      directory.requireDirectory("pruning weights");
       Path place = target.inPlace() ? directory.path() : target.output();
       if (plan.removal().isEmpty()) {
         check(directory, place, rules);

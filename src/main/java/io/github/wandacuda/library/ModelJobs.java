@@ -577,6 +577,7 @@ public final class ModelJobs {
           try (ModelDirectory source = ModelDirectory.open(model);
               Backend opened = device.open()) {
             source.requireUnpacked("prune");
+            source.requireDirectory("removing parts by this class");
             return removal.run(source, opened, scores.apply(source), files, output, progress);
           }
         });

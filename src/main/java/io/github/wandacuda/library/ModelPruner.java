@@ -565,6 +565,7 @@ public final class ModelPruner {
     try (ModelDirectory model = ModelDirectory.open(this.model);
         PruneRequest.MasksIn masksIn = MaskInputs.open(masks, union, model).orElse(null)) {
       model.requireUnpacked("prune");
+      model.requireDirectory("pruning weights");
       ModuleChoice choice = new ModuleChoice(include, exclude);
       plan.check(
           inPlace ? model.choose(choice) : PruneJob.check(model, output, resumes, choice, rules));

@@ -82,6 +82,16 @@ public record ModelConfig(Path file, JsonNode root, boolean packed, GivenFamily 
   }
 
   /**
+   * Returns the config's content: of a packed model that of its source, of a model in GGUF what was
+   * made of its keys.
+   */
+  public byte[] bytes() {
+    return file.endsWith(FILE_NAME)
+        ? PackedConfig.source(file, InputFile.bytes(file))
+        : root.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  /**
    * Returns the config of the decoder: in a model that reads pictures or sound as well, its {@code
    * text_config}.
    */

@@ -109,6 +109,30 @@ public record ModelDirectory(
     return config.family() == null ? null : config.family().file();
   }
 
+  /** Returns whether the model is a file in GGUF, or several of a split one. */
+  public boolean isGguf() {
+    return GgufCheckpoint.is(checkpoint);
+  }
+
+  /** Returns how many bytes the model's weights take where they are stored, headers included. */
+  public long storedBytes() {
+    return isGguf() ? GgufCheckpoint.fileBytes(checkpoint) : checkpoint.totalBytes();
+  }
+
+  /**
+   * Checks that the model is a directory.
+   *
+   * @param use what needs that, such as {@code pack}
+   * @throws io.github.wandacuda.error.InputException if it is in GGUF
+   */
+  public void requireDirectory(String use) {
+    if (isGguf()) {
+      throw ErrorDetails.file(path)
+          .hint("take the model's own folder of .safetensors files")
+          .wrong("a model directory, for " + use, "a GGUF file");
+    }
+  }
+
   /** Returns whether the weights are stored packed. */
   public boolean isPacked() {
     return config.packed();

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
@@ -54,6 +55,29 @@ public record GgufCheckpoint(ObjectNode config, Checkpoint checkpoint) {
                   unused -> new Bytes(files, layout, views));
           return new GgufCheckpoint(json, new Checkpoint(path, Optional.empty(), List.of(shard)));
         });
+  }
+
+  /** Returns whether a checkpoint is that of a model in GGUF. */
+  public static boolean is(Checkpoint checkpoint) {
+    return checkpoint.shards().stream().anyMatch(shard -> shard.bytes() instanceof Bytes);
+  }
+
+  /** Returns how many bytes the files of a model in GGUF have together. */
+  public static long fileBytes(Checkpoint checkpoint) {
+    return filesOf(checkpoint).bytes();
+  }
+
+  /** Returns how many tensors of each type a model in GGUF has, by the types' names. */
+  public static SortedMap<String, Integer> types(Checkpoint checkpoint) {
+    SortedMap<String, Integer> types = new TreeMap<>();
+    for (GgufFiles.Stored stored : filesOf(checkpoint).tensors().values()) {
+      types.merge(stored.tensor().type().name(), 1, Integer::sum);
+    }
+    return types;
+  }
+
+  static GgufFiles filesOf(Checkpoint checkpoint) {
+    return ((Bytes) checkpoint.shards().getFirst().bytes()).files;
   }
 
   /** Reads tensors by where they would lie in the shard. */

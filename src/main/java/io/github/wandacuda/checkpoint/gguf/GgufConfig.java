@@ -80,17 +80,26 @@ final class GgufConfig {
       return;
     }
     switch (from) {
-      case "@blocks" -> config.put(key, blocks());
-      case "@last_block" -> config.put(key, blocks() - 1);
-      case "@head" -> config.put(key, headSize());
-      case "@key_value_heads" -> config.put(key, keyValueHeads());
+      case "@blocks" -> putWhole(key, blocks());
+      case "@last_block" -> putWhole(key, blocks() - 1);
+      case "@head" -> putWhole(key, headSize());
+      case "@key_value_heads" -> putWhole(key, keyValueHeads());
       case "@rotary_share" -> putRotaryShare(key);
       case "@unrotated" ->
-          config.put(key, needed("attention.key_length_mla") - needed("rope.dimension_count"));
+          putWhole(key, needed("attention.key_length_mla") - needed("rope.dimension_count"));
       case "@scoring" ->
           config.put(key, whole("expert_gating_func").orElse(1) == SIGMOID ? "sigmoid" : "softmax");
-      case "@vocabulary" -> config.put(key, vocabulary());
+      case "@vocabulary" -> putWhole(key, vocabulary());
       default -> throw new IllegalStateException(from);
+    }
+  }
+
+  /** Puts a number as the parser of JSON would have it. */
+  private void putWhole(String key, long number) {
+    if (number == (int) number) {
+      config.put(key, (int) number);
+    } else {
+      config.put(key, number);
     }
   }
 
@@ -100,7 +109,7 @@ final class GgufConfig {
     if (value.isTruth()) {
       config.put(key, number.orElseThrow() != 0);
     } else if (number.isPresent()) {
-      config.put(key, number.getAsLong());
+      putWhole(key, number.getAsLong());
     } else if (real.isPresent()) {
       // The shortest decimal of a float32, as configs have it.
       config.put(key, Double.parseDouble(Float.toString((float) real.getAsDouble())));
@@ -226,7 +235,7 @@ final class GgufConfig {
       value("tokenizer.ggml." + token)
           .map(GgufValue::number)
           .filter(OptionalLong::isPresent)
-          .ifPresent(id -> config.put(token, id.getAsLong()));
+          .ifPresent(id -> putWhole(token, id.getAsLong()));
     }
   }
 

@@ -128,6 +128,11 @@ final class GgufFiles implements AutoCloseable {
     return parts.getFirst().path();
   }
 
+  /** Returns the bytes of all files together. */
+  long bytes() {
+    return parts.stream().mapToLong(GgufFile::length).sum();
+  }
+
   /** Returns the model's keys. */
   Map<String, GgufValue> keys() {
     return parts.getFirst().header().keys();

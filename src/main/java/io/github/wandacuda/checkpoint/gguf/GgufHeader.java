@@ -30,6 +30,10 @@ public record GgufHeader(
     long dataOffset) {
   static final String ALIGNMENT = "general.alignment";
 
+  private static final int NEWEST = 3;
+
+  static final int DEFAULT_ALIGNMENT = 32;
+
   static final byte[] MAGIC = {'G', 'G', 'U', 'F'};
 
   public GgufHeader {
@@ -47,6 +51,12 @@ public record GgufHeader(
    */
   static GgufHeader read(Path file, InputStream in, long length) throws IOException {
     return new GgufParser(file, in, length).read();
+  }
+
+  /** Makes a header of version 3. */
+  static GgufHeader of(Map<String, GgufValue> keys, List<GgufTensor> tensors, int alignment) {
+    GgufHeader unplaced = new GgufHeader(NEWEST, keys, tensors, alignment, 0);
+    return new GgufHeader(NEWEST, keys, tensors, alignment, unplaced.bytes().length);
   }
 
   /** Returns the header's bytes, the padding behind it included. */

@@ -20,7 +20,6 @@ import java.util.Set;
 
 /** Reads one value after the other; none is made room for that the file can't hold. */
 final class GgufParser {
-  private static final int DEFAULT_ALIGNMENT = 32;
   private static final int MOST_DIMENSIONS = 4;
   private static final int LONGEST_NAME = 63;
 
@@ -143,7 +142,7 @@ final class GgufParser {
   private int alignment(GgufValue given) {
     long alignment =
         given == null
-            ? DEFAULT_ALIGNMENT
+            ? GgufHeader.DEFAULT_ALIGNMENT
             : given.type() == GgufValue.U32 ? given.number().orElseThrow() : 0;
     if (alignment < Long.BYTES || alignment > 1 << 20 || Long.bitCount(alignment) != 1) {
       throw ErrorDetails.part(file, "key " + GgufHeader.ALIGNMENT)

@@ -1,5 +1,7 @@
 package io.github.wandacuda.checkpoint.gguf;
 
+import io.github.wandacuda.error.Printable;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -63,6 +65,35 @@ public record GgufValue(int type, byte[] bytes) {
     bytes.putInt(I32).putLong(numbers.length);
     bytes.asIntBuffer().put(numbers);
     return new GgufValue(ARRAY, bytes.array());
+  }
+
+  /** Makes an array of truth values. */
+  static GgufValue of(boolean[] values) {
+    ByteBuffer bytes = buffer(ARRAY_START + values.length);
+    bytes.putInt(BOOL).putLong(values.length);
+    for (boolean value : values) {
+      bytes.put((byte) (value ? 1 : 0));
+    }
+    return new GgufValue(ARRAY, bytes.array());
+  }
+
+  /**
+   * Returns an array's elements at some places.
+   *
+   * @param places ascending
+   */
+  GgufValue keep(int[] places) {
+    List<byte[]> all = elements();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    out.writeBytes(buffer(ARRAY_START).putInt(elementType()).putLong(places.length).array());
+    for (int place : places) {
+      byte[] element = all.get(place);
+      if (elementType() == TEXT) {
+        out.writeBytes(buffer(Long.BYTES).putLong(element.length).array());
+      }
+      out.writeBytes(element);
+    }
+    return new GgufValue(ARRAY, out.toByteArray());
   }
 
   private static ByteBuffer buffer(int bytes) {
@@ -134,6 +165,26 @@ public record GgufValue(int type, byte[] bytes) {
         ? Optional.of(
             new String(bytes, Long.BYTES, bytes.length - Long.BYTES, StandardCharsets.UTF_8))
         : Optional.empty();
+  }
+
+  /** Returns a number or text, or what else it is, for messages. */
+  String shown() {
+    if (number().isPresent()) {
+      return String.valueOf(number().getAsLong());
+    }
+    return text().map(Printable::of).orElseGet(this::what);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof GgufValue value
+        && value.type == type
+        && Arrays.equals(value.bytes, bytes);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * type + Arrays.hashCode(bytes);
   }
 
   boolean isTruth() {

@@ -77,6 +77,7 @@ public enum Packing {
    */
   void require(ModelDirectory model) {
     if (packs()) {
+      model.requireDirectory("pack");
       model.requireUnpacked("pack");
       if (model.checkpoint().find(PackedFormat.SOURCE_HEADER).isPresent()) {
         throw ErrorDetails.tensor(model.path(), PackedFormat.SOURCE_HEADER)

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.record;
 
+import io.github.wandacuda.checkpoint.gguf.GgufRemoval;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.removal.StructurePlan;
@@ -96,6 +97,52 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
       plan = plan == null ? next : plan.then(next);
     }
     return plan == null ? StructurePlan.whole(model) : plan;
+  }
+
+  /**
+   * Returns a model in GGUF without them.
+   *
+   * @param described whether the model's keys say what was done
+   * @throws io.github.wandacuda.error.WandaException if they can't be removed of it
+   */
+  public GgufRemoval gguf(ModelDirectory model, boolean described) {
+    GgufRemoval smaller = GgufRemoval.whole(model.checkpoint());
+    for (Structure kind : kinds.keySet()) {
+      smaller =
+          switch (kind) {
+            case EXPERTS -> smaller.keepExperts(kept(kind, model));
+            case BLOCKS -> smaller.removeBlocks(of(kind).keySet());
+            case CHANNELS -> smaller.keepChannels(renumbered(kept(kind, model)));
+            case HEADS -> smaller.keepHeads(renumbered(kept(kind, model)));
+            case AUTO -> throw new IllegalStateException(kind.label());
+          };
+    }
+    return described ? smaller.described("Without some " + said() + ", by wanda-cuda.") : smaller;
+  }
+
+  private String said() {
+    return kinds.keySet().stream().map(Structure::parts).collect(Collectors.joining(", "));
+  }
+
+  /** Returns the numbers of what stays of a kind, by block. */
+  private SortedMap<Integer, List<Integer>> kept(Structure kind, ModelDirectory model) {
+    int size = kind.find(model).size();
+    SortedMap<Integer, List<Integer>> kept = new TreeMap<>();
+    of(kind)
+        .forEach(
+            (block, numbers) ->
+                kept.put(
+                    block,
+                    IntStream.range(0, size).filter(n -> !numbers.contains(n)).boxed().toList()));
+    return kept;
+  }
+
+  /** Blocks that went before have left others their numbers. */
+  private static SortedMap<Integer, List<Integer>> renumbered(
+      SortedMap<Integer, List<Integer>> blocks) {
+    SortedMap<Integer, List<Integer>> renumbered = new TreeMap<>();
+    blocks.values().forEach(numbers -> renumbered.put(renumbered.size(), numbers));
+    return renumbered;
   }
 
   /** Returns them as files and results have them: by kind if several may be mixed. */

@@ -1,10 +1,10 @@
 package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
@@ -31,8 +31,7 @@ public final class SourceDigest {
    * It doesn't depend on the model's path, nor on whether the model is packed.
    */
   public static String of(ModelDirectory model) {
-    Path config = model.config().file();
-    return of(PackedConfig.source(config, InputFile.bytes(config)), model.checkpoint());
+    return of(model.config().bytes(), model.checkpoint());
   }
 
   /**
@@ -60,8 +59,7 @@ public final class SourceDigest {
    */
   public static Map<String, String> byFile(ModelDirectory model) {
     Map<String, String> files = new LinkedHashMap<>();
-    Path config = model.config().file();
-    files.put(config.getFileName().toString(), "sha256 " + shortened(InputFile.bytes(config)));
+    files.put(ModelConfig.FILE_NAME, "sha256 " + shortened(model.config().bytes()));
     if (model.family() != null) {
       files.put("family", "sha256 " + shortened(InputFile.bytes(model.family())));
     }

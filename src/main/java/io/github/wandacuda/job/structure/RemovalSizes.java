@@ -1,6 +1,5 @@
 package io.github.wandacuda.job.structure;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.recipe.Structure;
@@ -12,7 +11,8 @@ import java.util.TreeMap;
  *
  * @param kinds the number of blocks, or of experts, channels or heads a layer, for each kind of
  *     which some go
- * @param bytes of the shards
+ * @param parameters of the model
+ * @param bytes of its weights, as they are stored
  */
 public record RemovalSizes(SortedMap<Structure, Change> kinds, Change parameters, Change bytes) {
   /** A number that shrinks. */
@@ -22,8 +22,15 @@ public record RemovalSizes(SortedMap<Structure, Change> kinds, Change parameters
     }
   }
 
+  /**
+   * Measures a model and what is left of it.
+   *
+   * @param removed what goes
+   * @param left the model without it
+   * @param bytes of its weights, as they will be stored
+   */
   static RemovalSizes of(
-      ModelDirectory model, RemovedParts removed, ModelDirectory left, Checkpoint smaller) {
+      ModelDirectory model, RemovedParts removed, ModelDirectory left, long bytes) {
     SortedMap<Structure, Change> kinds = new TreeMap<>();
     for (Structure kind : removed.kinds().keySet()) {
       int size = kind.find(model).size();
@@ -32,6 +39,6 @@ public record RemovalSizes(SortedMap<Structure, Change> kinds, Change parameters
     return new RemovalSizes(
         kinds,
         new Change(model.parameters(), left.parameters()),
-        new Change(model.checkpoint().totalBytes(), smaller.totalBytes()));
+        new Change(model.storedBytes(), bytes));
   }
 }

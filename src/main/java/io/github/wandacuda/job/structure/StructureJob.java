@@ -60,6 +60,9 @@ public final class StructureJob {
   private final StructureRequest request;
   private final ModelDirectory model;
 
+  /** Writes the smaller model where it is a file in GGUF. */
+  private final Optional<GgufStructure> gguf;
+
   /** Of channels or heads others until it is known which. */
   private RemovedParts removed;
 
@@ -70,9 +73,14 @@ public final class StructureJob {
 
   /** Checks what can be checked before anything is written. */
   public StructureJob(StructureRequest request, ModelDirectory model) {
-    OutputPlace.check(request.output(), model.path(), request.resume());
     this.request = request;
     this.model = model;
+    if (model.isGguf()) {
+      gguf = Optional.of(new GgufStructure(request, model));
+    } else {
+      gguf = Optional.empty();
+      OutputPlace.check(request.output(), model.path(), request.resume());
+    }
     take(request.removed(), request.removed().plan(model));
   }
 
@@ -80,10 +88,12 @@ public final class StructureJob {
     removed = found;
     plan = of;
     smaller = plan.checkpoint(request.shardBytes());
-    sideFiles =
-        CardFront.files(
-            SideFiles.of(model.checkpoint(), request.output()).forWeightsOf(smaller),
-            request.card());
+    if (gguf.isEmpty()) {
+      sideFiles =
+          CardFront.files(
+              SideFiles.of(model.checkpoint(), request.output()).forWeightsOf(smaller),
+              request.card());
+    }
   }
 
   /** Returns what goes, which is known of channels and heads when the run has ended. */
@@ -98,12 +108,18 @@ public final class StructureJob {
 
   /** Returns how large the model is, and how large what is left of it. */
   public RemovalSizes sizes() {
-    return RemovalSizes.of(model, removed, planned(), smaller);
+    return RemovalSizes.of(model, removed, planned(), bytes());
+  }
+
+  /** Returns the bytes of the smaller model's weights where they are stored. */
+  public long bytes() {
+    return gguf.map(file -> file.bytes(removed)).orElseGet(smaller::totalBytes);
   }
 
   /** Returns whether an earlier run has finished in the output, so that nothing will be done. */
   public boolean isFinished() {
-    return OutputPlace.isFinished(request.output());
+    return gguf.map(GgufStructure::isFinished)
+        .orElseGet(() -> OutputPlace.isFinished(request.output()));
   }
 
   /** Returns how far the parts are, if {@link #runPart} was called; else null. */
@@ -117,13 +133,14 @@ public final class StructureJob {
    * @param trials the mixes that were or will be tried before it, or none
    */
   public StructureNeeds needs(List<StructureSearch.Trial> trials) {
+    // Of a file in GGUF codes are written, which the shards here have widened.
     return StructureNeeds.of(
         model,
         request.asked(),
         removed,
         request.update(),
         request.calibration(),
-        smaller,
+        bytes(),
         request.verify(),
         trials.size());
   }
@@ -205,6 +222,10 @@ public final class StructureJob {
       Optional<OnCluster> on,
       Runnable beforeEnd) {
     long begin = System.nanoTime();
+    if (gguf.isPresent()) {
+      runGguf(gguf.get(), backend, clock, progress, beforeEnd);
+      return;
+    }
     RemovalRecord asked = request.record(removed, plan);
     List<SafetensorsFile> fitted = new ArrayList<>();
     try (DirectIo io = DirectIo.of(request.io(), 2 * model.checkpoint().totalBytes());
@@ -252,6 +273,35 @@ public final class StructureJob {
     } finally {
       fitted.forEach(SafetensorsFile::close);
     }
+  }
+
+  private void runGguf(
+      GgufStructure file,
+      Backend backend,
+      PhaseClock clock,
+      Progress progress,
+      Runnable beforeEnd) {
+    requireRoom();
+    if (!file.isFinished() && StructureFit.isNeeded(removed, request.update())) {
+      long start = System.nanoTime();
+      StructureFit.Result result =
+          new StructureFit(
+                  model,
+                  removed,
+                  request.asked(),
+                  request.update(),
+                  (Calibration.FromSamples) request.calibration(),
+                  backend)
+              .run(
+                  name -> {
+                    throw new IllegalStateException("nothing is fitted: " + name);
+                  },
+                  0,
+                  progress);
+      take(result.removed(), result.plan(model, new ArrayList<>()));
+      clock.addCalibrate(System.nanoTime() - start);
+    }
+    file.run(removed, request.record(removed, plan), clock, progress, beforeEnd);
   }
 
   /**

@@ -2,7 +2,6 @@ package io.github.wandacuda.job.structure;
 
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.Gram;
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.estimate.SourceReads;
 import io.github.wandacuda.job.record.Calibration;
@@ -48,7 +47,7 @@ public record StructureNeeds(
   /**
    * Adds up what a run needs.
    *
-   * @param smaller the shards as they will be
+   * @param smaller bytes of the smaller model's weights
    * @param trials how many mixes of parts are tried before; 0 if it is no search
    */
   static StructureNeeds of(
@@ -57,10 +56,10 @@ public record StructureNeeds(
       RemovedParts removed,
       Update update,
       Calibration calibration,
-      Checkpoint smaller,
+      long smaller,
       boolean verify,
       int trials) {
-    long write = smaller.totalBytes();
+    long write = smaller;
     long copies = write * (verify ? 3 : 1);
     if (!(calibration instanceof Calibration.FromSamples samples)) {
       return new StructureNeeds(copies, write, 0, 0, 0);

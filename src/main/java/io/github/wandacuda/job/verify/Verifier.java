@@ -17,6 +17,7 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.job.output.Journal;
 import io.github.wandacuda.job.output.MaskDigest;
+import io.github.wandacuda.job.output.GgufPlace;
 import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruningRecord;
@@ -124,6 +125,9 @@ public final class Verifier {
    */
   public static Verification verify(
       ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
+    if (dense.isGguf()) {
+      return new GgufCheck(dense, new GgufPlace(pruned)).verify();
+    }
     List<SafetensorsFile> shards = dense.checkpoint().shards();
     try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
         Workers workers = new Workers(threads)) {

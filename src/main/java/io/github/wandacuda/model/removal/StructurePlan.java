@@ -16,7 +16,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -126,8 +125,7 @@ public record StructurePlan(
    * @throws io.github.wandacuda.error.InputException if the larger one's can't be read
    */
   public byte[] configBytes() {
-    Path file = model.config().file();
-    return InputFile.reading(file, () -> edited(InputFile.bytes(file)));
+    return InputFile.reading(model.config().file(), () -> edited(model.config().bytes()));
   }
 
   /**

@@ -1,0 +1,81 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.checkpoint.gguf.GgufCopy;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.job.output.GgufPlace;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovalRecord;
+import io.github.wandacuda.job.record.RemovedParts;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.recipe.Structure;
+import io.github.wandacuda.system.RealCause;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The check of a smaller model in GGUF against the one that it is a part of: each tensor is the
+ * slice that its record says, to the byte, keys differ in what the removal changes alone, and
+ * nothing is missing or added.
+ */
+record GgufCheck(ModelDirectory dense, GgufPlace place) {
+  /**
+   * Checks the file.
+   *
+   * @throws InputException if it or its record isn't there
+   */
+  Verification verify() {
+    Provenance found =
+        place
+            .found()
+            .orElseThrow(
+                () ->
+                    ErrorDetails.file(place.record())
+                        .hint("copy it beside the model")
+                        .wrong("the record of the run that wrote %s".formatted(place.file()), "none"));
+    Failures failures = new Failures();
+    if (!(found instanceof RemovalRecord record) || record.structure().isEmpty()) {
+      add(failures, Provenance.STRUCTURE, "parts that were removed", "something else");
+      return result(failures, List.of());
+    }
+    String source = SourceDigest.of(dense);
+    if (!source.equals(record.value("source_sha256"))) {
+      failures.addCause(
+          RecordCheck.otherSource(place.record(), source, record.value("source_sha256")));
+      return result(failures, record.unproven());
+    }
+    Structure kind = record.structure().get();
+    try {
+      RemovedParts removed = record.removed(kind);
+      Object expected = removed.written(kind);
+      if (!expected.equals(record.value(Provenance.REMOVED))) {
+        add(failures, Provenance.REMOVED, expected.toString(), "other parts");
+      }
+      Optional<ErrorDetails> wrong =
+          new GgufCopy(removed.gguf(dense, record.hasCard())).firstDifference(place.file());
+      wrong.ifPresent(failures::add);
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.details());
+    }
+    return result(failures, record.unproven());
+  }
+
+  private void add(Failures failures, String key, String expected, String found) {
+    failures.add(ErrorDetails.part(place.record(), key).expected(expected, found));
+  }
+
+  private static Verification result(Failures failures, List<String> unchecked) {
+    List<Path> added = List.of();
+    return new Verification(
+        failures.others(),
+        failures.tensors(),
+        added,
+        unchecked,
+        Provenance.STRUCTURE,
+        List.of(),
+        0);
+  }
+}
