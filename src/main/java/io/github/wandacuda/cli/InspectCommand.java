@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.checkpoint.gguf.GgufCheckpoint;
 import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.OptionNames;
 import io.github.wandacuda.error.InputException;
@@ -100,6 +101,12 @@ final class InspectCommand extends Subcommand {
       object.put(
           "packed_bytes", shards.stream().mapToLong(shard -> shard.stored().byteSize()).sum());
     }
+    if (model.isGguf()) {
+      object.put(
+          "gguf",
+          Map.of(
+              "bytes", model.storedBytes(), "types", GgufCheckpoint.types(checkpoint)));
+    }
     Map<String, Long> towers = LinearModules.towers(checkpoint);
     if (!towers.isEmpty()) {
       object.put("left_alone", towers);
@@ -196,6 +203,12 @@ final class InspectCommand extends Subcommand {
                 "packed: %s weights, in files of %s bytes"
                     .formatted(object.get("packed_modules"), object.get("packed_bytes")))
             : Stream.of();
+    Stream<String> gguf =
+        object.get("gguf") instanceof Map<?, ?> found
+            ? Stream.of(
+                "GGUF: %s bytes, tensors by type %s"
+                    .formatted(found.get("bytes"), found.get("types")))
+            : Stream.of();
     Stream<String> towers =
         object.get("left_alone") instanceof Map<?, ?> found
             ? found.entrySet().stream()
@@ -213,7 +226,7 @@ final class InspectCommand extends Subcommand {
                             format.getKey(),
                             format.getValue(),
                             object.containsKey("packed_modules") ? ", unpacked" : ""));
-    return Stream.of(byModule ? modules(modules) : blocks(modules), formats, foot, packed, towers)
+    return Stream.of(byModule ? modules(modules) : blocks(modules), formats, foot, packed, gguf, towers)
         .flatMap(Function.identity());
   }
 

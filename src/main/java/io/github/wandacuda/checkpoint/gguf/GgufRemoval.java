@@ -69,6 +69,9 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
   /** What keys begin with that say how a model is split into files. */
   private static final String SPLIT = "split.";
 
+  /** What keys of Apertus' activation begin with, which have a number for each block. */
+  private static final String ACTIVATION = "xielu.";
+
   private static final String NAME = "general.name";
   private static final String DESCRIPTION = "general.description";
   private static final String BASE_COUNT = "general.base_model.count";
@@ -223,7 +226,7 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
     changed.put(key(BLOCKS), GgufValue.of(left.length));
     changed.replaceAll(
         (name, value) ->
-            name.startsWith(architecture() + ".") && value.isArray() && value.count() == count
+            isByBlock(name) && value.isArray() && value.count() == count
                 ? value.keep(left)
                 : value);
     number(DENSE_FIRST)
@@ -251,6 +254,10 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
       }
     }
     return new GgufRemoval(source, changed, kept);
+  }
+
+  private boolean isByBlock(String name) {
+    return name.startsWith(architecture() + ".") || name.startsWith(ACTIVATION);
   }
 
   /** Says of each block whether it has a window, where llama.cpp tells that by its number. */

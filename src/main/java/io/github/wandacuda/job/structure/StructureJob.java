@@ -281,8 +281,11 @@ public final class StructureJob {
       PhaseClock clock,
       Progress progress,
       Runnable beforeEnd) {
-    requireRoom();
-    if (!file.isFinished() && StructureFit.isNeeded(removed, request.update())) {
+    boolean finished = file.isFinished();
+    if (!finished) {
+      requireRoom();
+    }
+    if (!finished && StructureFit.isNeeded(removed, request.update())) {
       long start = System.nanoTime();
       StructureFit.Result result =
           new StructureFit(

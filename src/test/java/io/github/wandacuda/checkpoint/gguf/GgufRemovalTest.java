@@ -1,0 +1,175 @@
+package io.github.wandacuda.checkpoint.gguf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Smaller models against those that a reference in NumPy made, which llama.cpp has run. */
+class GgufRemovalTest {
+  private static final Path FOLDER = Path.of("testdata", "gguf");
+  private static final JsonNode DERIVED = TestData.json(FOLDER.resolve("derived.json"));
+
+  @TempDir Path directory;
+
+  static Stream<String> derived() {
+    return DERIVED.properties().stream().map(Map.Entry::getKey);
+  }
+
+  private static SortedMap<Integer, List<Integer>> kept(JsonNode byBlock) {
+    SortedMap<Integer, List<Integer>> kept = new TreeMap<>();
+    byBlock
+        .properties()
+        .forEach(
+            block -> {
+              List<Integer> numbers = new ArrayList<>();
+              block.getValue().forEach(number -> numbers.add(number.intValue()));
+              kept.put(Integer.valueOf(block.getKey()), numbers);
+            });
+    return kept;
+  }
+
+  private static GgufRemoval removed(GgufRemoval model, JsonNode operation) {
+    return switch (operation.path("kind").textValue()) {
+      case "experts" -> model.keepExperts(kept(operation.path("kept")));
+      case "heads" -> model.keepHeads(kept(operation.path("kept")));
+      case "blocks" -> {
+        Set<Integer> blocks = new TreeSet<>();
+        operation.path("removed").forEach(block -> blocks.add(block.intValue()));
+        yield model.removeBlocks(blocks);
+      }
+      default -> throw new IllegalStateException(operation.toString());
+    };
+  }
+
+  private static String sha256(Path file) throws IOException, NoSuchAlgorithmException {
+    return HexFormat.of()
+        .formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("derived")
+  void filesHaveTheBytesOfTheReference(String name) throws Exception {
+    JsonNode expected = DERIVED.path(name);
+    Path file = directory.resolve("smaller.gguf");
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve(expected.path("from").textValue()))) {
+      GgufCopy copy = new GgufCopy(removed(GgufRemoval.whole(source), expected.path("operation")));
+      copy.write(file, bytes -> {});
+      assertThat(sha256(file)).isEqualTo(expected.path("sha256").textValue());
+      assertThat(copy.firstDifference(file)).isEmpty();
+    }
+  }
+
+  /** A split model becomes a single file without the keys of its parts. */
+  @Test
+  void aWholeModelIsCopiedToTheByte() throws Exception {
+    Path single = FOLDER.resolve("tiny-mixture-Q4_0.gguf");
+    Path file = directory.resolve("whole.gguf");
+    try (GgufFiles source = GgufFiles.open(single)) {
+      new GgufCopy(GgufRemoval.whole(source)).write(file, bytes -> {});
+    }
+    assertThat(file).hasSameBinaryContentAs(single);
+    Path parts = FOLDER.resolve("split/tiny-mixture-Q8_0-00001-of-00003.gguf");
+    try (GgufFiles source = GgufFiles.open(parts)) {
+      new GgufCopy(GgufRemoval.whole(source)).write(file, bytes -> {});
+      assertThat(source.keys()).containsKey("split.count");
+      try (GgufFiles joined = GgufFiles.open(file)) {
+        assertThat(joined.keys()).doesNotContainKey("split.count");
+        assertThat(joined.tensors().keySet()).isEqualTo(source.tensors().keySet());
+      }
+    }
+  }
+
+  /** Whatever an earlier run left, its right beginning is kept and all else written anew. */
+  @Test
+  void whatIsBegunIsGoneOnWith() throws Exception {
+    Path file = directory.resolve("smaller.gguf");
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve("arch/mixtral-F32.gguf"))) {
+      GgufCopy copy = new GgufCopy(GgufRemoval.whole(source).removeBlocks(Set.of(1)));
+      copy.write(file, bytes -> {});
+      byte[] whole = Files.readAllBytes(file);
+      for (int length : new int[] {0, 7, 5_000, whole.length / 2, whole.length - 1}) {
+        Files.write(file, Arrays.copyOf(whole, length));
+        copy.write(file, bytes -> {});
+        assertThat(file).as("%d bytes", length).hasBinaryContent(whole);
+      }
+      Damage.flip(file, whole.length / 2, 4);
+      copy.write(file, bytes -> {});
+      assertThat(file).hasBinaryContent(whole);
+      Files.write(file, Arrays.copyOf(whole, whole.length + 99));
+      copy.write(file, bytes -> {});
+      assertThat(file).hasBinaryContent(whole);
+    }
+  }
+
+  private void assertRefused(String model, String message, RemovalOf removal) {
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve(model))) {
+      assertThatThrownBy(() -> removal.of(GgufRemoval.whole(source)))
+          .isInstanceOf(UsageException.class)
+          .hasMessageContaining(message);
+    }
+  }
+
+  @FunctionalInterface
+  private interface RemovalOf {
+    GgufRemoval of(GgufRemoval whole);
+  }
+
+  /** All of these end llama.cpp's process, or it refuses to load them. */
+  @Test
+  void whatCannotBeLoadedIsRefused() {
+    String mixtral = "arch/mixtral-F32.gguf";
+    assertRefused(
+        mixtral,
+        "as many experts in each block",
+        model -> model.keepExperts(new TreeMap<>(Map.of(0, List.of(0, 1), 1, List.of(0)))));
+    assertRefused(
+        mixtral,
+        "as many experts in each block",
+        model -> model.keepExperts(new TreeMap<>(Map.of(0, List.of(0, 1)))));
+    assertRefused(
+        "arch/deepseek_v3-F32.gguf",
+        "4 groups share evenly",
+        model -> model.keepExperts(new TreeMap<>(Map.of(1, List.of(0, 1, 2, 3, 4, 5, 6)))));
+    assertRefused(
+        "arch/qwen3-F32.gguf",
+        "one width of all blocks",
+        model -> model.keepChannels(new TreeMap<>(Map.of(0, List.of(0, 1), 1, List.of(0)))));
+    assertRefused(
+        "tiny-llama-Q4_K_M.gguf",
+        "columns in whole blocks of 32",
+        model -> {
+          SortedMap<Integer, List<Integer>> kept = new TreeMap<>();
+          for (int block = 0; block < 6; block++) {
+            kept.put(block, List.of(0, 1, 2));
+          }
+          return model.keepChannels(kept);
+        });
+    assertRefused(
+        "gpt_oss-MXFP4.gguf",
+        "a block with a window among those that stay",
+        model -> model.removeBlocks(Set.of(0)));
+  }
+}

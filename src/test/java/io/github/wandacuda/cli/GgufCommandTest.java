@@ -1,0 +1,209 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.RemovedParts;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.Damage;
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.TensorBytes;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Commands whose model is a file in GGUF. */
+class GgufCommandTest {
+  private static final Path FOLDER = Path.of("testdata", "gguf");
+  private static final Path MIXTRAL = FOLDER.resolve("arch/mixtral-F32.gguf");
+  private static final Path DIRECTORY = TestData.fixture("mixtral").resolve("model");
+  private static final Path TOKENS = FOLDER.resolve("tokens/arch-mixtral.json");
+
+  @TempDir Path directory;
+
+  private Path output;
+  private Path record;
+
+  @BeforeEach
+  void name() {
+    output = directory.resolve("out.gguf");
+    record = directory.resolve("out.gguf.wanda-cuda.json");
+  }
+
+  private Ended prune(String options, Object... values) {
+    return InProcess.line("prune --backend cpu " + options, values);
+  }
+
+  private Ended removeExpert(String options) {
+    return prune(
+        "--model %s --structure experts --remove 1 --calibration %s --output %s " + options,
+        MIXTRAL,
+        TOKENS,
+        output);
+  }
+
+  private Ended verify(Path dense) {
+    return InProcess.line("verify --dense %s --pruned %s --json", dense, output);
+  }
+
+  /** What samples say of experts is the same of both forms of a model, and so is what is left. */
+  @Test
+  void statisticsServeBothForms() {
+    Path statistics = directory.resolve("statistics.safetensors");
+    InProcess.line(
+            "calibrate --experts --model %s --calibration %s --output %s --backend cpu",
+            DIRECTORY, TOKENS, statistics)
+        .succeeds();
+    Path smaller = directory.resolve("smaller");
+    String options = "--structure experts --remove 1 --statistics %s --model %s --output %s --json";
+    JsonNode there = prune(options, statistics, DIRECTORY, smaller).succeeds().json();
+    JsonNode here = prune(options, statistics, MIXTRAL, output).succeeds().json();
+    assertThat(here.get("removed")).isEqualTo(there.get("removed"));
+    assertThat(here.get("parameters_after")).isEqualTo(there.get("parameters_after"));
+    assertThat(here.get("bytes_after").asLong()).isEqualTo(output.toFile().length());
+    try (ModelDirectory one = ModelDirectory.open(smaller);
+        ModelDirectory other = ModelDirectory.open(output)) {
+      assertSame(one.checkpoint(), other.checkpoint());
+    }
+    assertThat(verify(MIXTRAL).succeeds().json().get("verified").asBoolean()).isTrue();
+  }
+
+  private static void assertSame(Checkpoint expected, Checkpoint found) {
+    List<String> names = expected.tensors().map(entry -> entry.info().name()).sorted().toList();
+    assertThat(found.tensors().map(entry -> entry.info().name()).sorted()).isEqualTo(names);
+    for (String name : names) {
+      assertThat(TensorBytes.of(found, name)).as(name).isEqualTo(TensorBytes.of(expected, name));
+    }
+  }
+
+  /** A model in GGUF without parts is that of the smaller model that is read from the larger. */
+  @ParameterizedTest
+  @CsvSource({
+    "apertus, blocks, --remove 1",
+    "qwen3, channels, --sparsity 0.25",
+    "qwen3, heads, --sparsity 0.5",
+    "gemma3_text-pattern-adjusted, blocks, --remove 1",
+    "llama-gqa, channels, --sparsity 0.5",
+    "granite, heads, --sparsity 0.5"
+  })
+  void whatIsLeftIsWhatOtherFormsHave(String model, String structure, String share)
+      throws IOException {
+    Path file = FOLDER.resolve("arch/%s-F32.gguf".formatted(model));
+    Path tokens =
+        FOLDER.resolve("tokens/arch-%s.json".formatted(model.replace("-adjusted", "")));
+    prune(
+            "--model %s --structure %s --calibration %s --output %s --samples 2 " + share,
+            file, structure, tokens, output)
+        .succeeds();
+    try (ModelDirectory dense = ModelDirectory.open(file);
+        ModelDirectory smaller = ModelDirectory.open(output)) {
+      RemovedParts removed = removed();
+      assertSame(removed.plan(dense).checkpoint(Long.MAX_VALUE), smaller.checkpoint());
+    }
+    InProcess.line("perplexity --model %s --tokens %s --backend cpu", output, tokens).succeeds();
+    verify(file).succeeds();
+  }
+
+  private RemovedParts removed() throws IOException {
+    try (InputStream in = Files.newInputStream(record)) {
+      var read = Provenance.read(in, record).ofRemoval();
+      return read.removed(read.structure().orElseThrow());
+    }
+  }
+
+  @Test
+  void verifyFindsEachChange() throws IOException {
+    removeExpert("").succeeds();
+    byte[] right = Files.readAllBytes(output);
+    // The last tensor's last number, and one in the middle.
+    for (long at : new long[] {-40, right.length / 2}) {
+      Damage.flip(output, at, 1);
+      verify(MIXTRAL).fails(5, "the bytes of the source's");
+      Files.write(output, right);
+    }
+    int key = indexOf(right, "llama.context_length");
+    Damage.flip(output, key + "llama.context_length".length() + Integer.BYTES, 1);
+    verify(MIXTRAL).fails(5, "key llama.context_length");
+    Files.write(output, right);
+    ObjectNode json = (ObjectNode) new ObjectMapper().readTree(record.toFile());
+    ((ObjectNode) json.get("removed")).putArray("0").add(3);
+    Files.writeString(record, json.toString());
+    verify(MIXTRAL).fails(5, "the bytes of the source's");
+    Files.delete(record);
+    verify(MIXTRAL).fails(3, "the record of the run that wrote");
+  }
+
+  private static int indexOf(byte[] bytes, String text) {
+    return new String(bytes, StandardCharsets.ISO_8859_1).indexOf(text);
+  }
+
+  @Test
+  void whatAnInterruptedRunLeftIsGoneOnWith() throws IOException {
+    removeExpert("").succeeds();
+    byte[] right = Files.readAllBytes(output);
+    removeExpert("").fails(2, "the output exists");
+    removeExpert("--resume").succeeds();
+    Path part = directory.resolve("out.gguf.part");
+    Files.move(output, part);
+    Damage.flip(part, right.length / 2, 1);
+    removeExpert("").fails(2, "--resume goes on with it");
+    prune(
+            "--model %s --structure experts --remove 2 --calibration %s --output %s --resume",
+            MIXTRAL, TOKENS, output)
+        .fails(2, "holds the output of another run");
+    removeExpert("--resume").succeeds();
+    assertThat(output).hasBinaryContent(right);
+    assertThat(part).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--structure experts --remove 1 --update realign | `update` none for a GGUF file",
+        "--method wanda --sparsity 0.5 | for pruning weights",
+        "--method magnitude --sparsity 0.5 | for pruning weights"
+      })
+  void whatWouldWriteOtherCodesIsRefused(String options, String message) {
+    Ended refused =
+        prune(
+            "--model %s --calibration %s --output %s " + options, MIXTRAL, TOKENS, output);
+    assertThat(refused.err()).contains(message.replace("`update`", "--update"));
+    assertThat(output).doesNotExist();
+  }
+
+  @Test
+  void singleColumnsOfCodesStay() {
+    Path file = FOLDER.resolve("tiny-llama-Q4_K_M.gguf");
+    Ended refused =
+        prune(
+            "--model %s --structure channels --sparsity 0.25 --calibration %s --output %s",
+            file, FOLDER.resolve("tokens/tiny-llama.json"), output);
+    refused.fails(2, "whose codes share a scale by 32");
+  }
+
+  @Test
+  void inspectSaysWhatTheFileHas() {
+    JsonNode found =
+        InProcess.line("inspect --model %s --json", FOLDER.resolve("tiny-mixture-Q4_0.gguf"))
+            .succeeds()
+            .json();
+    assertThat(found.get("model_type").asText()).isEqualTo("qwen2_moe");
+    assertThat(found.get("gguf").get("types").get("Q4_0").asInt()).isPositive();
+    assertThat(found.get("gguf").get("bytes").asLong())
+        .isEqualTo(FOLDER.resolve("tiny-mixture-Q4_0.gguf").toFile().length());
+  }
+}
