@@ -61,15 +61,17 @@ record GgufArchitecture(
    */
   static GgufArchitecture of(Path file, String name, boolean experts) {
     JsonNode table = table();
-    String key = experts && table.has(name + WITH_EXPERTS) ? name + WITH_EXPERTS : name;
-    if (!table.has(key) || key.equals(COMMON)) {
+    if (!table.has(name) || name.equals(COMMON) || name.endsWith(WITH_EXPERTS)) {
       List<String> known = new ArrayList<>();
       table.fieldNames().forEachRemaining(known::add);
       known.removeIf(other -> other.equals(COMMON) || other.endsWith(WITH_EXPERTS));
-      throw ErrorDetails.part(file, "key " + GgufConfig.ARCHITECTURE)
-          .wrong("one of " + String.join(", ", known), Printable.of(name));
+      throw ErrorDetails.part(file, "key " + GgufKeys.ARCHITECTURE)
+          .wrong(
+              "one of " + String.join(", ", known),
+              name.isEmpty() ? "an empty text" : Printable.of(name));
     }
-    return of(table.path(COMMON), table.path(key));
+    String variant = name + WITH_EXPERTS;
+    return of(table.path(COMMON), table.path(experts && table.has(variant) ? variant : name));
   }
 
   private static JsonNode table() {

@@ -27,22 +27,23 @@ import java.util.OptionalLong;
  * </ul>
  */
 final class GgufConfig {
-  static final String ARCHITECTURE = "general.architecture";
-
+  private static final String ROTATED = "rope.dimension_count";
   private static final int SIGMOID = 2;
 
   private final GgufFiles files;
-  private final String name;
+  private final GgufKeys keys;
   private final GgufArchitecture architecture;
   private final ObjectNode config = JsonNodeFactory.instance.objectNode();
 
   GgufConfig(GgufFiles files) {
     this.files = files;
-    name =
-        value(ARCHITECTURE)
-            .flatMap(GgufValue::text)
-            .orElseThrow(() -> problem(ARCHITECTURE).wrong("the architecture's name", "none"));
-    architecture = GgufArchitecture.of(files.path(), name, whole("expert_count").orElse(0) > 0);
+    keys = new GgufKeys(files);
+    architecture = GgufArchitecture.of(files.path(), keys.architecture(), keys.experts() > 0);
+    keys.requireBlocks();
+  }
+
+  GgufKeys keys() {
+    return keys;
   }
 
   GgufArchitecture architecture() {
@@ -76,19 +77,20 @@ final class GgufConfig {
 
   private void put(String key, String from) {
     if (!from.startsWith("@")) {
-      value(name + "." + from).ifPresent(value -> put(key, from, value));
+      keys.find(from).ifPresent(value -> put(key, from, value));
       return;
     }
     switch (from) {
-      case "@blocks" -> putWhole(key, blocks());
-      case "@last_block" -> putWhole(key, blocks() - 1);
-      case "@head" -> putWhole(key, headSize());
-      case "@key_value_heads" -> putWhole(key, keyValueHeads());
+      case "@blocks" -> putWhole(key, keys.blocks());
+      case "@last_block" -> putWhole(key, keys.blocks() - 1);
+      case "@head" -> putWhole(key, keys.headSize());
+      case "@key_value_heads" -> putWhole(key, keys.keyValueHeads());
       case "@rotary_share" -> putRotaryShare(key);
       case "@unrotated" ->
-          putWhole(key, needed("attention.key_length_mla") - needed("rope.dimension_count"));
+          putWhole(key, keys.needed("attention.key_length_mla") - keys.needed(ROTATED));
       case "@scoring" ->
-          config.put(key, whole("expert_gating_func").orElse(1) == SIGMOID ? "sigmoid" : "softmax");
+          config.put(
+              key, keys.whole("expert_gating_func").orElse(1) == SIGMOID ? "sigmoid" : "softmax");
       case "@vocabulary" -> putWhole(key, vocabulary());
       default -> throw new IllegalStateException(from);
     }
@@ -104,61 +106,39 @@ final class GgufConfig {
   }
 
   private void put(String key, String from, GgufValue value) {
-    OptionalLong number = value.same();
+    OptionalLong number = keys.same(from, value);
     OptionalDouble real = value.real();
     if (value.isTruth()) {
       config.put(key, number.orElseThrow() != 0);
     } else if (number.isPresent()) {
       putWhole(key, number.getAsLong());
-    } else if (real.isPresent()) {
+    } else if (real.isPresent() && Double.isFinite(real.getAsDouble())) {
       // The shortest decimal of a float32, as configs have it.
       config.put(key, Double.parseDouble(Float.toString((float) real.getAsDouble())));
     } else {
-      throw problem(name + "." + from).wrong("one number for all blocks", value.what());
+      throw keys.problem(from)
+          .wrong("one number for all blocks", real.isPresent() ? real.getAsDouble() : value.what());
     }
   }
 
-  /**
-   * Returns the numbers of a key that has one for each block.
-   *
-   * @throws InputException if it has another count of them, or none
-   */
-  float[] byBlock(String key) {
-    int blocks = Math.toIntExact(blocks());
-    return value(key)
-        .flatMap(GgufValue::reals)
-        .filter(numbers -> numbers.length == blocks)
-        .orElseThrow(
-            () -> problem(key).wrong("%d numbers as f32".formatted(blocks), "another value"));
-  }
-
-  private long blocks() {
-    return needed("block_count") - whole("nextn_predict_layers").orElse(0);
-  }
-
-  long heads() {
-    return needed("attention.head_count");
-  }
-
-  long keyValueHeads() {
-    return whole("attention.head_count_kv").orElseGet(this::heads);
-  }
-
-  private long headSize() {
-    return whole("attention.key_length")
-        .orElseGet(() -> needed("embedding_length") / Math.max(1, heads()));
-  }
-
   private void putRotaryShare(String key) {
-    long head = headSize();
-    long rotated = whole("rope.dimension_count").orElse(head);
+    long head = keys.headSize();
+    long rotated = keys.positive(ROTATED, keys.whole(ROTATED).orElse(head));
+    if (rotated > head) {
+      throw keys.problem(ROTATED).wrong("at most %d, a head's size".formatted(head), rotated);
+    }
     if (rotated != head) {
       config.put(key, (double) rotated / head);
     }
   }
 
   private long vocabulary() {
-    return tensor("token_embd.weight").tensor().rows();
+    GgufFiles.Stored embedding = tensor("token_embd.weight");
+    if (embedding.tensor().shape().size() != 2) {
+      throw ErrorDetails.tensor(embedding.file().path(), embedding.name())
+          .wrong("a matrix", "shape " + embedding.tensor().shape());
+    }
+    return embedding.tensor().rows();
   }
 
   private GgufFiles.Stored tensor(String tensor) {
@@ -167,20 +147,35 @@ final class GgufConfig {
         .orElseThrow(() -> ErrorDetails.tensor(files.path(), tensor).wrong("it", "none"));
   }
 
-  /** Windows by block, where an array says which have one. */
+  /**
+   * Windows by block: an array says which have one, a number that the last of as many blocks has
+   * none, and 0 that all have one.
+   */
   private void putWindows() {
-    Optional<long[]> pattern =
-        value(name + ".attention.sliding_window_pattern").flatMap(GgufValue::numbers);
-    if (pattern.isPresent()) {
-      ArrayNode types = config.putArray("layer_types");
-      for (long window : pattern.get()) {
-        types.add(window == 0 ? "full_attention" : "sliding_attention");
-      }
+    String key = "attention.sliding_window_pattern";
+    Optional<GgufValue> pattern = keys.find(key);
+    if (pattern.isEmpty()) {
+      return;
+    }
+    long count = keys.allBlocks();
+    Optional<long[]> windows = pattern.get().numbers();
+    OptionalLong period = pattern.get().number();
+    if (period.isEmpty() && windows.filter(each -> each.length == count).isEmpty()) {
+      throw keys.problem(key)
+          .wrong("a whole number, or %d, one for each block".formatted(count), "another value");
+    }
+    ArrayNode types = config.putArray("layer_types");
+    for (int block = 0; block < keys.blocks(); block++) {
+      boolean windowed =
+          windows.isPresent()
+              ? windows.get()[block] != 0
+              : period.getAsLong() == 0 || block % period.getAsLong() < period.getAsLong() - 1;
+      types.add(windowed ? "sliding_attention" : "full_attention");
     }
   }
 
   private void putRopeScaling() {
-    String type = value(name + ".rope.scaling.type").flatMap(GgufValue::text).orElse("none");
+    String type = keys.find("rope.scaling.type").flatMap(GgufValue::text).orElse("none");
     Optional<GgufFiles.Stored> divisors = files.find("rope_freqs.weight");
     Optional<GgufFiles.Stored> factors = files.find("rope_factors_long.weight");
     if (factors.isPresent()) {
@@ -189,7 +184,7 @@ final class GgufConfig {
       putFactors(scaling, "long_factor", factors.get());
       putFactors(scaling, "short_factor", tensor("rope_factors_short.weight"));
       config.put(
-          "original_max_position_embeddings", needed("rope.scaling.original_context_length"));
+          "original_max_position_embeddings", keys.needed("rope.scaling.original_context_length"));
     } else if (divisors.isPresent()) {
       // Divisors as they are, whatever they were made by: longrope's, the same at each length.
       ObjectNode scaling = config.putObject("rope_scaling");
@@ -197,11 +192,11 @@ final class GgufConfig {
       putFactors(scaling, "long_factor", divisors.get());
       putFactors(scaling, "short_factor", divisors.get());
       scaling.put("attention_factor", 1.0);
-      scaling.put("original_max_position_embeddings", needed("context_length"));
+      scaling.put("original_max_position_embeddings", keys.needed("context_length"));
     } else if (type.equals("linear")) {
       ObjectNode scaling = config.putObject("rope_scaling");
       scaling.put("rope_type", "linear");
-      scaling.put("factor", real("rope.scaling.factor", 1));
+      scaling.put("factor", keys.real("rope.scaling.factor", 1));
     } else if (type.equals("yarn")) {
       putYarn(config.putObject("rope_scaling"));
     }
@@ -209,11 +204,12 @@ final class GgufConfig {
 
   private void putYarn(ObjectNode scaling) {
     scaling.put("rope_type", "yarn");
-    scaling.put("factor", real("rope.scaling.factor", 1));
-    scaling.put("original_max_position_embeddings", needed("rope.scaling.original_context_length"));
-    scaling.put("beta_fast", real("rope.scaling.yarn_beta_fast", 32));
-    scaling.put("beta_slow", real("rope.scaling.yarn_beta_slow", 1));
-    double multiplier = real("rope.scaling.yarn_log_multiplier", 0);
+    scaling.put("factor", keys.real("rope.scaling.factor", 1));
+    scaling.put(
+        "original_max_position_embeddings", keys.needed("rope.scaling.original_context_length"));
+    scaling.put("beta_fast", keys.real("rope.scaling.yarn_beta_fast", 32));
+    scaling.put("beta_slow", keys.real("rope.scaling.yarn_beta_slow", 1));
+    double multiplier = keys.real("rope.scaling.yarn_log_multiplier", 0);
     if (multiplier != 0) {
       // llama.cpp has a tenth of DeepSeek's mscale_all_dim.
       double scale = Math.rint(multiplier * 1e7) / 1e6;
@@ -223,6 +219,10 @@ final class GgufConfig {
   }
 
   private static void putFactors(ObjectNode scaling, String key, GgufFiles.Stored stored) {
+    if (stored.tensor().type() != GgufType.F32) {
+      throw ErrorDetails.tensor(stored.file().path(), stored.name())
+          .wrong("F32", stored.tensor().type());
+    }
     ArrayNode all = scaling.putArray(key);
     for (float factor : RowSource.widened(stored, 0, stored.tensor().rows())) {
       all.add(factor);
@@ -232,45 +232,10 @@ final class GgufConfig {
   /** The tokens by which texts begin and end. */
   private void putTokens() {
     for (String token : List.of("bos_token_id", "eos_token_id")) {
-      value("tokenizer.ggml." + token)
+      keys.general("tokenizer.ggml." + token)
           .map(GgufValue::number)
           .filter(OptionalLong::isPresent)
           .ifPresent(id -> putWhole(token, id.getAsLong()));
     }
-  }
-
-  private Optional<GgufValue> value(String key) {
-    return Optional.ofNullable(files.keys().get(key));
-  }
-
-  /** Returns a whole number, also where each block has one and all are the same. */
-  private OptionalLong whole(String key) {
-    Optional<GgufValue> value = value(name + "." + key);
-    if (value.isEmpty()) {
-      return OptionalLong.empty();
-    }
-    return OptionalLong.of(
-        value
-            .get()
-            .same()
-            .orElseThrow(
-                () ->
-                    problem(name + "." + key)
-                        .wrong("one whole number for all blocks", value.get().what())));
-  }
-
-  private double real(String key, double otherwise) {
-    return value(name + "." + key)
-        .map(GgufValue::real)
-        .orElse(OptionalDouble.empty())
-        .orElse(otherwise);
-  }
-
-  private long needed(String key) {
-    return whole(key).orElseThrow(() -> problem(name + "." + key).wrong("a whole number", "none"));
-  }
-
-  private ErrorDetails problem(String key) {
-    return ErrorDetails.part(files.path(), "key " + key);
   }
 }

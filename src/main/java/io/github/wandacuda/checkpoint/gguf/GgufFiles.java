@@ -103,7 +103,10 @@ final class GgufFiles implements AutoCloseable {
       if (told != part - 1 || all != count) {
         throw ErrorDetails.file(file)
             .wrong(
-                "part %d of %d".formatted(part, count), "part %d of %d".formatted(told + 1, all));
+                "part %d of %d".formatted(part, count),
+                told < 0 || all < 0
+                    ? "a file that is no part"
+                    : "part %d of %d".formatted(told + 1, all));
       }
     }
   }
@@ -120,7 +123,13 @@ final class GgufFiles implements AutoCloseable {
 
   private static OptionalLong whole(GgufFile file, String key) {
     GgufValue value = file.header().keys().get(key);
-    return value == null ? OptionalLong.empty() : value.number();
+    if (value == null) {
+      return OptionalLong.empty();
+    }
+    if (value.number().isEmpty()) {
+      throw ErrorDetails.part(file.path(), "key " + key).wrong("a whole number", value.what());
+    }
+    return value.number();
   }
 
   /** Returns the only file, or the first part. */

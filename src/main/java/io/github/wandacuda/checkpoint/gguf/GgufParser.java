@@ -23,8 +23,17 @@ final class GgufParser {
   private static final int MOST_DIMENSIONS = 4;
   private static final int LONGEST_NAME = 63;
 
+  /**
+   * The most columns, and the most rows of all other dimensions together: far beyond any model's,
+   * and small enough that a row of float32 is an array.
+   */
+  private static final long MOST_ROWS = 1 << 28;
+
   /** More than any file's, with the texts of a tokenizer. */
   private static final long LONGEST = 256L << 20;
+
+  /** What a key is followed by, for messages. */
+  private static final String VALUE = "its value";
 
   /** The least that a key takes: the length of its name, a character, a type and a byte. */
   private static final int LEAST_KEY = 14;
@@ -44,7 +53,7 @@ final class GgufParser {
   }
 
   GgufHeader read() throws IOException {
-    if (!Arrays.equals(bytes("its start", GgufHeader.MAGIC.length), GgufHeader.MAGIC)) {
+    if (!Arrays.equals(bytes(header(), "its start", GgufHeader.MAGIC.length), GgufHeader.MAGIC)) {
       throw ErrorDetails.file(file).wrong("a GGUF file", "another start");
     }
     int version = u32("its version");
@@ -95,23 +104,21 @@ final class GgufParser {
   }
 
   private byte[] value(ErrorDetails place, int type) throws IOException {
-    String what = place.line();
     if (type == GgufValue.TEXT) {
-      return counted(what, 1);
+      return text(place);
     }
-    return type == GgufValue.ARRAY ? array(place) : bytes(what, GgufValue.size(type));
+    return type == GgufValue.ARRAY ? array(place) : bytes(place, VALUE, GgufValue.size(type));
   }
 
   /** Reads a number of bytes and as many bytes. */
-  private byte[] counted(String what, int each) throws IOException {
-    byte[] count = bytes(what, Long.BYTES);
-    long bytes =
-        checkedCount(what, ByteBuffer.wrap(count).order(ByteOrder.LITTLE_ENDIAN).getLong(), each);
-    return joined(count, bytes(what, bytes));
+  private byte[] text(ErrorDetails place) throws IOException {
+    byte[] count = bytes(place, VALUE, Long.BYTES);
+    long told = ByteBuffer.wrap(count).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    return joined(count, bytes(place, VALUE, checkedCount(place, "bytes", told, 1)));
   }
 
   private byte[] array(ErrorDetails place) throws IOException {
-    byte[] start = bytes(place.line(), Integer.BYTES + Long.BYTES);
+    byte[] start = bytes(place, VALUE, Integer.BYTES + Long.BYTES);
     ByteBuffer told = ByteBuffer.wrap(start).order(ByteOrder.LITTLE_ENDIAN);
     int type = told.getInt();
     if (!GgufValue.isType(type) || type == GgufValue.ARRAY) {
@@ -121,14 +128,14 @@ final class GgufParser {
     }
     boolean texts = type == GgufValue.TEXT;
     int least = texts ? Long.BYTES : GgufValue.size(type);
-    long count = checkedCount(place.line(), told.getLong(), least);
+    long count = checkedCount(place, "elements", told.getLong(), least);
     if (!texts) {
-      return joined(start, bytes(place.line(), count * least));
+      return joined(start, bytes(place, VALUE, count * least));
     }
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     all.writeBytes(start);
     for (long index = 0; index < count; index++) {
-      all.writeBytes(counted(place.line(), 1));
+      all.writeBytes(text(place));
     }
     return all.toByteArray();
   }
@@ -140,15 +147,17 @@ final class GgufParser {
   }
 
   private int alignment(GgufValue given) {
-    long alignment =
-        given == null
-            ? GgufHeader.DEFAULT_ALIGNMENT
-            : given.type() == GgufValue.U32 ? given.number().orElseThrow() : 0;
+    if (given == null) {
+      return GgufHeader.DEFAULT_ALIGNMENT;
+    }
+    ErrorDetails place = ErrorDetails.part(file, "key " + GgufHeader.ALIGNMENT);
+    String expected = "a power of two from 8 to 1048576, as u32";
+    if (given.type() != GgufValue.U32) {
+      throw place.wrong(expected, given.what() + " of another type");
+    }
+    long alignment = given.number().orElseThrow();
     if (alignment < Long.BYTES || alignment > 1 << 20 || Long.bitCount(alignment) != 1) {
-      throw ErrorDetails.part(file, "key " + GgufHeader.ALIGNMENT)
-          .wrong(
-              "a power of two from 8 to 1048576, as u32",
-              alignment == 0 ? "another value" : alignment);
+      throw place.wrong(expected, alignment);
     }
     return (int) alignment;
   }
@@ -173,20 +182,23 @@ final class GgufParser {
     return new GgufTensor(name, type, sizes.reversed(), offset);
   }
 
-  /** Checks that rows are whole blocks, and the elements no more than the file could hold. */
-  private void check(ErrorDetails place, GgufType type, List<Long> sizes) {
-    long elements = 1;
-    for (long size : sizes) {
-      boolean fits = size >= 0 && (elements == 0 || size <= Long.MAX_VALUE / 256 / elements);
-      if (!fits) {
-        throw place.wrong("sizes whose product a file can hold", sizes.reversed());
-      }
-      elements *= size;
+  /** Checks that rows are whole blocks, and that there are no more than an int counts. */
+  private static void check(ErrorDetails place, GgufType type, List<Long> sizes) {
+    long columns = sizes.getFirst();
+    boolean fits = columns >= 1 && columns <= MOST_ROWS;
+    long rows = 1;
+    for (long size : sizes.subList(1, sizes.size())) {
+      fits = fits && size >= 1 && size <= MOST_ROWS / rows;
+      rows = fits ? rows * size : rows;
     }
-    if (sizes.getFirst() % type.blockElements() != 0) {
+    if (!fits) {
       throw place.wrong(
-          "rows of a multiple of %d elements of %s".formatted(type.blockElements(), type),
-          sizes.getFirst());
+          "sizes from 1 on, of at most %d columns and rows".formatted(MOST_ROWS),
+          sizes.reversed().stream().map(Long::toUnsignedString).toList());
+    }
+    if (columns % type.blockElements() != 0) {
+      throw place.wrong(
+          "rows of a multiple of %d elements of %s".formatted(type.blockElements(), type), columns);
     }
   }
 
@@ -206,58 +218,61 @@ final class GgufParser {
       }
       next = GgufHeader.padded(tensor.end(), alignment);
     }
-    if (length > dataOffset + next && length - dataOffset - next > 0 && !tensors.isEmpty()) {
+    if (length > dataOffset + next) {
       throw ErrorDetails.file(file)
           .wrong("an end behind its tensors, at " + (dataOffset + next), length + " bytes");
     }
   }
 
   private long count(String what, int least) throws IOException {
-    return checkedCount(what, u64(what), least);
+    return checkedCount(header(), what, u64("the number of " + what), least);
   }
 
   /** Refuses a count of things for which the file has no room. */
-  private long checkedCount(String what, long count, int least) {
+  private long checkedCount(ErrorDetails place, String what, long count, int least) {
     if (count < 0 || count > (Math.min(length, LONGEST) - at) / least) {
-      throw header()
-          .wrong(
-              "no more %s than fit into %d bytes".formatted(what, length),
-              Long.toUnsignedString(count));
+      throw place.wrong(
+          "no more %s than fit into %d bytes".formatted(what, length),
+          Long.toUnsignedString(count));
     }
     return count;
   }
 
   private int u32(String what) throws IOException {
-    return ByteBuffer.wrap(bytes(what, Integer.BYTES)).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    return ByteBuffer.wrap(bytes(header(), what, Integer.BYTES))
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .getInt();
   }
 
   private long u64(String what) throws IOException {
-    return ByteBuffer.wrap(bytes(what, Long.BYTES)).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    return ByteBuffer.wrap(bytes(header(), what, Long.BYTES))
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .getLong();
   }
 
   private String text(String what, int longest) throws IOException {
-    long bytes = checkedCount(what, u64(what), 1);
+    long bytes = checkedCount(header(), "bytes of " + what, u64(what), 1);
     if (bytes > longest) {
       throw header().wrong("%s of at most %d bytes".formatted(what, longest), bytes);
     }
     try {
       return StandardCharsets.UTF_8
           .newDecoder()
-          .decode(ByteBuffer.wrap(bytes(what, bytes)))
+          .decode(ByteBuffer.wrap(bytes(header(), what, bytes)))
           .toString();
     } catch (CharacterCodingException e) {
       throw header().wrong(what + " in UTF-8", "other bytes", e);
     }
   }
 
-  private byte[] bytes(String what, long count) throws IOException {
+  private byte[] bytes(ErrorDetails place, String what, long count) throws IOException {
     at += count;
     if (at > LONGEST) {
       throw header().wrong("at most %d bytes".formatted(LONGEST), "more");
     }
     byte[] bytes = in.readNBytes((int) count);
     if (bytes.length < count) {
-      throw header().cut(what, "the file's end");
+      throw place.cut(what, "the file's end");
     }
     return bytes;
   }

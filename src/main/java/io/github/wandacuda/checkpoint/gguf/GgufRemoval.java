@@ -399,7 +399,7 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
   }
 
   private String architecture() {
-    return keys.get(GgufConfig.ARCHITECTURE).text().orElseThrow();
+    return keys.get(GgufKeys.ARCHITECTURE).text().orElseThrow();
   }
 
   private String key(String name) {

@@ -3,7 +3,9 @@ package io.github.wandacuda.checkpoint.gguf;
 import io.github.wandacuda.checkpoint.gguf.GgufFiles.Stored;
 import io.github.wandacuda.error.ErrorDetails;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.IntUnaryOperator;
 import java.util.regex.Matcher;
@@ -14,7 +16,8 @@ import java.util.regex.Pattern;
  * has them, experts one by one.
  */
 final class GgufViews {
-  private static final Pattern IN_BLOCK = Pattern.compile("blk\\.(\\d{1,6})\\.(.+)");
+  /** A tensor of a block: the block's number and the rest of the name. */
+  static final Pattern IN_BLOCK = Pattern.compile("blk\\.(0|[1-9]\\d{0,5})\\.(.+)");
 
   /** What the config has, see {@link GgufConfig}. */
   private static final Set<String> IN_CONFIG =
@@ -25,18 +28,19 @@ final class GgufViews {
   private static final String BYTE = "U8";
 
   private final GgufFiles files;
-  private final GgufConfig config;
+  private final GgufKeys keys;
   private final GgufArchitecture architecture;
   private final long heads;
   private final long keyValueHeads;
   private final List<GgufView> views = new ArrayList<>();
+  private final Map<String, String> sources = new HashMap<>();
 
   GgufViews(GgufFiles files, GgufConfig config) {
     this.files = files;
-    this.config = config;
+    keys = config.keys();
     architecture = config.architecture();
-    heads = config.heads();
-    keyValueHeads = config.keyValueHeads();
+    heads = keys.heads();
+    keyValueHeads = keys.keyValueHeads();
   }
 
   /**
@@ -50,15 +54,36 @@ final class GgufViews {
       if (!IN_CONFIG.contains(stored.name())) {
         Matcher name = IN_BLOCK.matcher(stored.name());
         int block = name.matches() ? Integer.parseInt(name.group(1)) : -1;
-        add(stored, block < 0 ? stored.name() : name.group(2), block);
+        String own = block < 0 ? stored.name() : name.group(2);
+        if (!own.endsWith(".weight") && !own.endsWith(".bias")) {
+          throw unknown(stored);
+        }
+        int before = views.size();
+        add(stored, own, block);
+        requireOnce(stored, views.subList(before, views.size()));
       }
     }
     architecture.tensors().forEach(this::addNumbers);
     return views;
   }
 
+  /** Refuses a second tensor for one of Hugging Face's, of which the table has two names. */
+  private void requireOnce(Stored stored, List<GgufView> made) {
+    for (GgufView view : made) {
+      String other = sources.put(view.info().name(), stored.name());
+      if (other != null) {
+        throw problem(stored)
+            .wrong("no second tensor for %s".formatted(view.info().name()), other + " beside it");
+      }
+    }
+  }
+
+  private static ErrorDetails problem(Stored stored) {
+    return ErrorDetails.tensor(stored.file().path(), stored.name());
+  }
+
   private void addNumbers(String name, String key) {
-    float[] numbers = config.byBlock(key);
+    float[] numbers = keys.byBlock(key);
     for (int block = 0; block < numbers.length; block++) {
       String target = GgufArchitecture.inBlock(name, block);
       views.add(GgufView.of(target, F32, List.of(1L), 1, new RowSource.Number(numbers[block])));
@@ -71,7 +96,9 @@ final class GgufViews {
       case "attn_v_b.weight" -> partner(stored, "attn_k_b.weight", block);
       case "ffn_gate_exps.weight", "ffn_gate_exps.bias" -> addGates(stored, name, block);
       case "ffn_up_exps.weight", "ffn_up_exps.bias" -> {
-        if (!isFused()) {
+        if (isFused()) {
+          partner(stored, name.replace("up", "gate"), block);
+        } else {
           addNamed(stored, name, block);
         }
       }
@@ -85,7 +112,7 @@ final class GgufViews {
   }
 
   private RuntimeException unknown(Stored stored) {
-    return ErrorDetails.tensor(stored.file().path(), stored.name())
+    return problem(stored)
         .wrong("a tensor that a %s has".formatted(architecture.modelType()), "one of this name");
   }
 
@@ -105,9 +132,9 @@ final class GgufViews {
               F32,
               shape,
               shape.getFirst(),
-              new RowSource.Transposed(stored, 0, tensor.rows())));
+              new RowSource.Transposed(numbers(stored), 0, tensor.rows())));
     } else {
-      addRows(stored, target, tensor.shape(), order(base, tensor.rows()));
+      addRows(stored, target, tensor.shape(), order(stored, base, tensor.rows()));
     }
   }
 
@@ -121,12 +148,12 @@ final class GgufViews {
     boolean norm = name.endsWith("norm.weight") && architecture.plusOne();
     String base = name.substring(0, name.lastIndexOf('.'));
     IntUnaryOperator order =
-        name.endsWith(".bias") ? order(base, Math.toIntExact(tensor.elements())) : null;
+        name.endsWith(".bias") ? order(stored, base, Math.toIntExact(tensor.elements())) : null;
     List<Long> shape = tensor.shape();
     if (base.equals("ffn_gate_inp_shexp")) {
       shape = List.of(1L, tensor.elements());
     }
-    RowSource row = new RowSource.Vector(stored, order, norm ? -1 : 0);
+    RowSource row = new RowSource.Vector(numbers(stored), order, norm ? -1 : 0);
     views.add(GgufView.of(target, F32, shape, 1, row));
   }
 
@@ -143,7 +170,7 @@ final class GgufViews {
 
   private void addExperts(Stored stored, String target) {
     GgufTensor tensor = stored.tensor();
-    requireStack(stored);
+    requireExperts(stored);
     List<Long> shape = tensor.shape().subList(1, STACK);
     int rows = Math.toIntExact(shape.getFirst());
     for (int expert = 0; expert < tensor.shape().getFirst(); expert++) {
@@ -157,22 +184,50 @@ final class GgufViews {
     }
   }
 
-  private static void requireStack(Stored stored) {
-    if (stored.tensor().shape().size() != STACK) {
-      throw ErrorDetails.tensor(stored.file().path(), stored.name())
-          .wrong("a matrix of each expert", "shape " + stored.tensor().shape());
+  private void requireExperts(Stored stored) {
+    requireStack(stored, keys.experts(), "experts");
+  }
+
+  private static void requireStack(Stored stored, long count, String what) {
+    List<Long> shape = stored.tensor().shape();
+    if (shape.size() != STACK || shape.getFirst() != count) {
+      throw problem(stored)
+          .wrong("a matrix of each of %d %s".formatted(count, what), "shape " + shape);
     }
   }
 
+  /** Returns a tensor whose elements are known as numbers. */
+  private static Stored numbers(Stored stored) {
+    if (!stored.tensor().type().isWidened()) {
+      throw problem(stored)
+          .wrong("a type whose numbers are known here, such as F32", stored.tensor().type());
+    }
+    return stored;
+  }
+
   /** Returns the order of a weight's rows, or of a bias; null for that of the file. */
-  private IntUnaryOperator order(String base, int rows) {
+  private IntUnaryOperator order(Stored stored, String base, int rows) {
     if (architecture.pairs() && base.equals("attn_q")) {
+      requireHeads(stored, rows, heads, 2);
       return halves(rows, heads);
     }
     if (architecture.pairs() && base.equals("attn_k")) {
+      requireHeads(stored, rows, keyValueHeads, 2);
       return halves(rows, keyValueHeads);
     }
-    return architecture.fusedByHead() && base.equals("attn_qkv") ? byHead(rows) : null;
+    if (architecture.fusedByHead() && base.equals("attn_qkv")) {
+      requireHeads(stored, rows, heads, STACK);
+      return byHead(rows);
+    }
+    return null;
+  }
+
+  /** Checks that each head has as many rows, of which each of some parts has as many. */
+  private static void requireHeads(Stored stored, int rows, long heads, int parts) {
+    if (rows % parts != 0 || rows / parts % heads != 0) {
+      throw problem(stored)
+          .wrong("rows of %d heads, of which each has %d parts".formatted(heads, parts), rows);
+    }
   }
 
   /** Row {@code j size/2 + i} of a head is the file's {@code 2 i + j}. */
@@ -193,25 +248,35 @@ final class GgufViews {
   }
 
   /** DeepSeek's kv_b_proj: of each head the keys' rows, which lie transposed, and the values'. */
-  private void addLatent(Stored keys, int block) {
-    Stored values = partner(keys, "attn_v_b.weight", block);
-    requireStack(keys);
-    requireStack(values);
-    int heads = Math.toIntExact(keys.tensor().shape().getFirst());
-    int rank = Math.toIntExact(keys.tensor().shape().get(1));
-    int keyRows = keys.tensor().columns();
+  private void addLatent(Stored latent, int block) {
+    Stored values = partner(latent, "attn_v_b.weight", block);
+    requireStack(latent, heads, "heads");
+    requireStack(values, heads, "heads");
+    int rank = Math.toIntExact(latent.tensor().shape().get(1));
+    int keyRows = latent.tensor().columns();
     int valueRows = Math.toIntExact(values.tensor().shape().get(1));
+    if (values.tensor().columns() != rank) {
+      throw problem(values)
+          .wrong(
+              "%d columns, the rank of %s".formatted(rank, latent.name()),
+              values.tensor().columns());
+    }
+    long rows = heads * (keyRows + valueRows);
+    if (rows > Integer.MAX_VALUE) {
+      throw problem(latent).wrong("rows that an int counts", rows);
+    }
     List<RowSource.Joined.Part> parts = new ArrayList<>();
     for (int head = 0; head < heads; head++) {
       parts.add(
-          new RowSource.Joined.Part(new RowSource.Transposed(keys, head * rank, rank), keyRows));
+          new RowSource.Joined.Part(
+              new RowSource.Transposed(numbers(latent), head * rank, rank), keyRows));
       parts.add(
-          new RowSource.Joined.Part(new RowSource.Widened(values, head * valueRows), valueRows));
+          new RowSource.Joined.Part(
+              new RowSource.Widened(numbers(values), head * valueRows), valueRows));
     }
-    long rows = (long) heads * (keyRows + valueRows);
     views.add(
         GgufView.of(
-            named(keys, "attn_kv_b.weight", block),
+            named(latent, "attn_kv_b.weight", block),
             F32,
             List.of(rows, (long) rank),
             rows,
@@ -219,12 +284,10 @@ final class GgufViews {
   }
 
   private Stored partner(Stored stored, String name, int block) {
+    String full = "blk.%d.%s".formatted(block, name);
     return files
-        .find("blk.%d.%s".formatted(block, name))
-        .orElseThrow(
-            () ->
-                ErrorDetails.tensor(stored.file().path(), stored.name())
-                    .wrong("%s beside it".formatted(name), "none"));
+        .find(full)
+        .orElseThrow(() -> problem(stored).wrong("%s beside it".formatted(full), "none"));
   }
 
   /** Returns whether Hugging Face has an expert's gate and up in one matrix. */
@@ -241,23 +304,29 @@ final class GgufViews {
       addNamed(gate, name, block);
       return;
     }
+    if (!isInterleaved() && name.endsWith(".bias")) {
+      throw unknown(gate);
+    }
     Stored up = partner(gate, name.replace("gate", "up"), block);
     String target = named(gate, "ffn_gate_exps", block);
     if (!gate.tensor().shape().equals(up.tensor().shape())
         || gate.tensor().type() != up.tensor().type()) {
-      throw ErrorDetails.tensor(up.file().path(), up.name())
-          .wrong("type and shape of " + gate.name(), "others");
+      throw problem(up)
+          .wrong(
+              "%s %s, as %s has"
+                  .formatted(gate.tensor().type(), gate.tensor().shape(), gate.name()),
+              "%s %s".formatted(up.tensor().type(), up.tensor().shape()));
     }
     if (!isInterleaved()) {
       addStack(gate, up, target + ".weight");
     } else if (name.endsWith(".bias")) {
       addBias(
           target,
-          gate.tensor(),
+          gate,
           2,
           new RowSource.Interleaved(new RowSource.Elements(gate), new RowSource.Elements(up)));
     } else {
-      requireStack(gate);
+      requireExperts(gate);
       requireMxfp4(gate);
       addCodes(
           gate.tensor(),
@@ -276,9 +345,9 @@ final class GgufViews {
     }
     String target = named(down, "ffn_down_exps", block);
     if (name.endsWith(".bias")) {
-      addBias(target, down.tensor(), 1, new RowSource.Elements(down));
+      addBias(target, down, 1, new RowSource.Elements(down));
     } else {
-      requireStack(down);
+      requireExperts(down);
       requireMxfp4(down);
       addCodes(
           down.tensor(),
@@ -291,7 +360,7 @@ final class GgufViews {
 
   /** Of each expert the gate's rows, then those of up. */
   private void addStack(Stored gate, Stored up, String target) {
-    requireStack(gate);
+    requireExperts(gate);
     List<Long> shape = gate.tensor().shape();
     int rows = Math.toIntExact(shape.get(1));
     List<RowSource.Joined.Part> parts = new ArrayList<>();
@@ -310,12 +379,17 @@ final class GgufViews {
 
   private static void requireMxfp4(Stored stored) {
     if (stored.tensor().type() != GgufType.MXFP4) {
-      throw ErrorDetails.tensor(stored.file().path(), stored.name())
+      throw problem(stored)
           .wrong("MXFP4, in which gpt-oss is published", stored.tensor().type().name());
     }
   }
 
-  private void addBias(String target, GgufTensor tensor, int times, RowSource rows) {
+  private void addBias(String target, Stored stored, int times, RowSource rows) {
+    GgufTensor tensor = stored.tensor();
+    if (tensor.shape().size() != 2 || tensor.type() != GgufType.F32) {
+      throw problem(stored)
+          .wrong("a row of F32 for each expert", tensor.type() + " " + tensor.shape());
+    }
     List<Long> shape = List.of(tensor.shape().getFirst(), times * tensor.shape().getLast());
     views.add(GgufView.of(target + "_bias", F32, shape, times * tensor.elements(), rows));
   }

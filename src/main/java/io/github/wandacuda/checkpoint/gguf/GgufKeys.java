@@ -1,0 +1,176 @@
+package io.github.wandacuda.checkpoint.gguf;
+
+import io.github.wandacuda.error.ErrorDetails;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+
+/**
+ * What a file's keys say of its model. Keys are named without the architecture, which theirs begin
+ * with. A key that has another type than asked for, or a number that no model has, is an {@link
+ * io.github.wandacuda.error.InputException}.
+ */
+final class GgufKeys {
+  static final String ARCHITECTURE = "general.architecture";
+
+  private static final String BLOCK_COUNT = "block_count";
+  private static final String HEADS = "attention.head_count";
+  private static final String KEY_VALUE_HEADS = "attention.head_count_kv";
+  private static final String HEAD_SIZE = "attention.key_length";
+
+  private final GgufFiles files;
+  private final String architecture;
+
+  GgufKeys(GgufFiles files) {
+    this.files = files;
+    architecture =
+        general(ARCHITECTURE)
+            .flatMap(GgufValue::text)
+            .orElseThrow(
+                () ->
+                    ErrorDetails.part(files.path(), "key " + ARCHITECTURE)
+                        .wrong("the architecture's name, a text", "none"));
+  }
+
+  /** Returns the architecture's name. */
+  String architecture() {
+    return architecture;
+  }
+
+  /** Returns the value of a key that isn't the architecture's, by its whole name. */
+  Optional<GgufValue> general(String key) {
+    return Optional.ofNullable(files.keys().get(key));
+  }
+
+  Optional<GgufValue> find(String key) {
+    return general(name(key));
+  }
+
+  private String name(String key) {
+    return architecture + "." + key;
+  }
+
+  ErrorDetails problem(String key) {
+    return ErrorDetails.part(files.path(), "key " + name(key));
+  }
+
+  /** Returns a whole number, also where each block has one and all are the same. */
+  OptionalLong whole(String key) {
+    Optional<GgufValue> value = find(key);
+    if (value.isEmpty()) {
+      return OptionalLong.empty();
+    }
+    OptionalLong number = same(key, value.get());
+    if (number.isEmpty() || number.getAsLong() < 0) {
+      throw problem(key)
+          .wrong(
+              "one whole number for all blocks",
+              number.isPresent() ? number.getAsLong() : value.get().what());
+    }
+    return number;
+  }
+
+  /** Returns a whole number, of an array that which all blocks have; nothing of other values. */
+  OptionalLong same(String key, GgufValue value) {
+    if (!value.isArray() || key.equals(BLOCK_COUNT)) {
+      return value.number();
+    }
+    long blocks = needed(BLOCK_COUNT);
+    if (value.count() != blocks) {
+      throw problem(key).wrong("%d numbers, one for each block".formatted(blocks), value.count());
+    }
+    return value.same();
+  }
+
+  double real(String key, double otherwise) {
+    return find(key).map(GgufValue::real).orElse(OptionalDouble.empty()).orElse(otherwise);
+  }
+
+  long needed(String key) {
+    return whole(key).orElseThrow(() -> problem(key).wrong("a whole number", "none"));
+  }
+
+  /** Checks a number that a key has, or that follows from others. */
+  long positive(String key, long number) {
+    if (number < 1) {
+      throw problem(key).wrong("a positive whole number", number);
+    }
+    return number;
+  }
+
+  /** Returns how many blocks there are, those that predict further tokens among them. */
+  long allBlocks() {
+    return needed(BLOCK_COUNT);
+  }
+
+  /** Returns how many decoder blocks there are, which come first. */
+  long blocks() {
+    return allBlocks() - whole("nextn_predict_layers").orElse(0);
+  }
+
+  /**
+   * Checks that each decoder block has tensors, and that no tensor is of a block behind the last
+   * one. So no number of blocks is more than the file has tensors.
+   */
+  void requireBlocks() {
+    SortedSet<Integer> found = new TreeSet<>();
+    for (String tensor : files.tensors().keySet()) {
+      Matcher name = GgufViews.IN_BLOCK.matcher(tensor);
+      if (name.matches()) {
+        found.add(Integer.parseInt(name.group(1)));
+      }
+    }
+    long blocks = blocks();
+    boolean each =
+        blocks > 0
+            && blocks <= found.size()
+            && found.headSet(Math.toIntExact(blocks)).size() == blocks;
+    if (!each || found.last() >= allBlocks()) {
+      throw problem(BLOCK_COUNT)
+          .wrong(
+              found.isEmpty()
+                  ? "blocks, and tensors of them"
+                  : "as many blocks as there are tensors of, numbered 0 to " + found.last(),
+              "%d, of which %d predict further tokens"
+                  .formatted(allBlocks(), allBlocks() - blocks));
+    }
+  }
+
+  long heads() {
+    return positive(HEADS, needed(HEADS));
+  }
+
+  long keyValueHeads() {
+    OptionalLong given = whole(KEY_VALUE_HEADS);
+    return given.isPresent() ? positive(KEY_VALUE_HEADS, given.getAsLong()) : heads();
+  }
+
+  long headSize() {
+    return positive(
+        HEAD_SIZE, whole(HEAD_SIZE).orElseGet(() -> needed("embedding_length") / heads()));
+  }
+
+  /** Returns how many experts a mixture has; 0 if there is none. */
+  long experts() {
+    return whole("expert_count").orElse(0);
+  }
+
+  /**
+   * Returns the numbers of a key that has one for each decoder block.
+   *
+   * @param key its whole name
+   */
+  float[] byBlock(String key) {
+    long blocks = blocks();
+    return general(key)
+        .flatMap(GgufValue::reals)
+        .filter(numbers -> numbers.length == blocks)
+        .orElseThrow(
+            () ->
+                ErrorDetails.part(files.path(), "key " + key)
+                    .wrong("%d numbers as f32".formatted(blocks), "another value"));
+  }
+}
