@@ -48,7 +48,7 @@ class ArchitectureTest {
       List.of(
           """
           io.github.wandacuda error system io select forward scalar simd
-          backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint
+          backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint checkpoint.gguf
           model.quantized model model.family model.removal
           text calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning cluster
           job.record job.output job.verify job.estimate job.cluster job.pack job.structure
