@@ -103,9 +103,7 @@ final class InspectCommand extends Subcommand {
     }
     if (model.isGguf()) {
       object.put(
-          "gguf",
-          Map.of(
-              "bytes", model.storedBytes(), "types", GgufCheckpoint.types(checkpoint)));
+          "gguf", Map.of("bytes", model.storedBytes(), "types", GgufCheckpoint.types(checkpoint)));
     }
     Map<String, Long> towers = LinearModules.towers(checkpoint);
     if (!towers.isEmpty()) {
@@ -226,7 +224,8 @@ final class InspectCommand extends Subcommand {
                             format.getKey(),
                             format.getValue(),
                             object.containsKey("packed_modules") ? ", unpacked" : ""));
-    return Stream.of(byModule ? modules(modules) : blocks(modules), formats, foot, packed, gguf, towers)
+    return Stream.of(
+            byModule ? modules(modules) : blocks(modules), formats, foot, packed, gguf, towers)
         .flatMap(Function.identity());
   }
 

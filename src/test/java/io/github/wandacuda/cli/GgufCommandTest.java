@@ -102,11 +102,13 @@ class GgufCommandTest {
   void whatIsLeftIsWhatOtherFormsHave(String model, String structure, String share)
       throws IOException {
     Path file = FOLDER.resolve("arch/%s-F32.gguf".formatted(model));
-    Path tokens =
-        FOLDER.resolve("tokens/arch-%s.json".formatted(model.replace("-adjusted", "")));
+    Path tokens = FOLDER.resolve("tokens/arch-%s.json".formatted(model.replace("-adjusted", "")));
     prune(
             "--model %s --structure %s --calibration %s --output %s --samples 2 " + share,
-            file, structure, tokens, output)
+            file,
+            structure,
+            tokens,
+            output)
         .succeeds();
     try (ModelDirectory dense = ModelDirectory.open(file);
         ModelDirectory smaller = ModelDirectory.open(output)) {
@@ -179,8 +181,7 @@ class GgufCommandTest {
       })
   void whatWouldWriteOtherCodesIsRefused(String options, String message) {
     Ended refused =
-        prune(
-            "--model %s --calibration %s --output %s " + options, MIXTRAL, TOKENS, output);
+        prune("--model %s --calibration %s --output %s " + options, MIXTRAL, TOKENS, output);
     assertThat(refused.err()).contains(message.replace("`update`", "--update"));
     assertThat(output).doesNotExist();
   }

@@ -7,19 +7,19 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.InputFile;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
@@ -43,8 +43,7 @@ public final class GgufCopy {
     List<GgufTensor> tensors = header.tensors();
     return tensors.isEmpty()
         ? header.dataOffset()
-        : GgufHeader.padded(
-            header.dataOffset() + tensors.getLast().end(), header.alignment());
+        : GgufHeader.padded(header.dataOffset() + tensors.getLast().end(), header.alignment());
   }
 
   /**
@@ -215,7 +214,8 @@ public final class GgufCopy {
       long count = file.channel().transferTo(from + done, bytes - done, out);
       if (count <= 0) {
         throw ErrorDetails.file(file.path())
-            .wrong(file.length() + " bytes, as when the run began", file.channel().size() + " bytes");
+            .wrong(
+                file.length() + " bytes, as when the run began", file.channel().size() + " bytes");
       }
       done += count;
     }

@@ -60,8 +60,9 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
    * Of architectures whose blocks have windows by their number: one of so many, the last, has none.
    */
   private static final Map<String, Integer> PERIODS =
-      Map.of("gemma2", 2, "gemma3", 6, "gemma3n", 5, "gpt-oss", 2, "olmo2", 4, "cohere2", 4,
-          "exaone4", 4, "llama4", 4, "plamo3", 8);
+      Map.of(
+          "gemma2", 2, "gemma3", 6, "gemma3n", 5, "gpt-oss", 2, "olmo2", 4, "cohere2", 4, "exaone4",
+          4, "llama4", 4, "plamo3", 8);
 
   /** Those that have windows where no key says how long. */
   private static final Set<String> ALWAYS_WINDOWED = Set.of("gemma2", "exaone4", "llama4");
@@ -286,7 +287,10 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
     boolean none =
         PERIODS.containsKey(architecture())
             && windows != null
-            && windows.numbers().filter(all -> Arrays.stream(all).allMatch(w -> w == 0)).isPresent();
+            && windows
+                .numbers()
+                .filter(all -> Arrays.stream(all).allMatch(w -> w == 0))
+                .isPresent();
     if (none) {
       throw problem(WINDOWS)
           .refused("a block with a window among those that stay", "none, at which llama.cpp ends");
@@ -368,7 +372,8 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
       SortedMap<Integer, List<Integer>> kept,
       int each) {
     Set<Integer> counts = new TreeSet<>(kept.values().stream().map(List::size).toList());
-    boolean all = number(name).isEmpty() || kept.size() == needed(BLOCKS) - number(PREDICTORS).orElse(0);
+    boolean all =
+        number(name).isEmpty() || kept.size() == needed(BLOCKS) - number(PREDICTORS).orElse(0);
     if (counts.size() != 1 || !all) {
       throw problem(name)
           .refused("one width of all blocks, since llama.cpp reads one number", counts);
@@ -416,9 +421,7 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
     if (value == null) {
       return Optional.empty();
     }
-    return value.isArray()
-        ? value.numbers()
-        : Optional.of(value.number().stream().toArray());
+    return value.isArray() ? value.numbers() : Optional.of(value.number().stream().toArray());
   }
 
   /**

@@ -97,8 +97,7 @@ final class GgufStructure {
     copy.firstDifference(place.partial())
         .ifPresent(
             wrong -> {
-              OutputException.writing(
-                  place.partial(), () -> Files.deleteIfExists(place.partial()));
+              OutputException.writing(place.partial(), () -> Files.deleteIfExists(place.partial()));
               throw new VerificationException(wrong);
             });
     clock.addVerify(System.nanoTime() - start);

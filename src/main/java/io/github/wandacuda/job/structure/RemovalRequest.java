@@ -116,7 +116,8 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
           "`update`: expected realign or none for %s, found reconstruct"
               .formatted(parts.structure().label()));
     }
-    boolean usual = parts.update().isEmpty() && !model.isGguf() && samples.samples().size() >= SAMPLES_TO_FIT;
+    boolean usual =
+        parts.update().isEmpty() && !model.isGguf() && samples.samples().size() >= SAMPLES_TO_FIT;
     Update wanted = parts.update().orElse(usual ? Update.REALIGN : Update.NONE);
     Optional<InputException> problem =
         wanted == Update.NONE

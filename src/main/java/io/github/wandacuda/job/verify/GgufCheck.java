@@ -34,7 +34,8 @@ record GgufCheck(ModelDirectory dense, GgufPlace place) {
                 () ->
                     ErrorDetails.file(place.record())
                         .hint("copy it beside the model")
-                        .wrong("the record of the run that wrote %s".formatted(place.file()), "none"));
+                        .wrong(
+                            "the record of the run that wrote %s".formatted(place.file()), "none"));
     Failures failures = new Failures();
     if (!(found instanceof RemovalRecord record) || record.structure().isEmpty()) {
       add(failures, Provenance.STRUCTURE, "parts that were removed", "something else");
