@@ -1,0 +1,71 @@
+package io.github.wandacuda.checkpoint.gguf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.Ended;
+import io.github.wandacuda.testing.LlamaCpp;
+import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The same files, here and in the real llama.cpp. */
+@Thorough
+class LlamaCppIT {
+  private static final Path FOLDER = Path.of("testdata", "gguf");
+  private static final JsonNode EXPECTED = TestData.json(FOLDER.resolve("expected.json"));
+
+  private static LlamaCpp llama;
+
+  @TempDir Path folder;
+
+  @BeforeAll
+  static void llamaIsThere() {
+    llama = LlamaCpp.assumePresent();
+  }
+
+  private static Path tokens(String model) {
+    String name = EXPECTED.path(model).path("tokens").textValue();
+    return FOLDER.resolve("tokens").resolve(name + ".json");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-gqa", "mixtral", "qwen3", "deepseek_v3"})
+  void perplexitiesAgree(String name) {
+    String model = "arch/%s-F32.gguf".formatted(name);
+    double its = llama.perplexity(FOLDER.resolve(model), tokens(model));
+    try (CpuDecoder decoder = CpuDecoder.open(FOLDER.resolve(model), 2)) {
+      double ours = decoder.perplexity(TestData.tokens(tokens(model)));
+      assertThat(ours).isCloseTo(its, withinPercentage(1e-4));
+    }
+  }
+
+  @Test
+  void codesAgreeUpToItsRoundingOfActivations() {
+    String model = "tiny-llama-Q4_K_M.gguf";
+    double its = llama.perplexity(FOLDER.resolve(model), tokens(model));
+    assertThat(its)
+        .isCloseTo(EXPECTED.path(model).path("perplexity").doubleValue(), withinPercentage(1));
+  }
+
+  @Test
+  void aFileWrittenAgainIsTakenAndOneWithABlockTooManyIsNot() throws IOException {
+    String name = "arch/llama-gqa-F32.gguf";
+    EditedGguf model = EditedGguf.of(FOLDER.resolve(name));
+    Path file = Files.write(folder.resolve("x.gguf"), model.bytes());
+    assertThat(Files.mismatch(file, FOLDER.resolve(name))).isEqualTo(-1);
+    Files.write(file, model.key("llama.block_count", 3).bytes());
+    Ended ended = llama.run(file, tokens(name));
+    assertThat(ended.exitCode()).isNotZero();
+    assertThat(ended.err()).contains("blk.2.attn_norm.weight");
+  }
+}
