@@ -148,7 +148,7 @@ public record Checkpoint(Path directory, Optional<Path> index, List<SafetensorsF
 
   private static String otherForm(List<Path> weights) {
     return weights.stream().allMatch(file -> file.toString().endsWith(".gguf"))
-        ? "take the model's own .safetensors files: a GGUF file can't be pruned"
+        ? "name the .gguf file itself, or the model's own folder of .safetensors files"
         : "let transformers save the model as safetensors: from_pretrained, then save_pretrained";
   }
 

@@ -17,8 +17,8 @@ public class ModelOption {
       paramLabel = "DIR",
       required = true,
       description =
-          "A Hugging Face model directory, or the id (org/name) of a model that the local Hugging"
-              + " Face cache holds, as 'download' leaves it.")
+          "A Hugging Face model directory, a .gguf file, or the id (org/name) of a model that the"
+              + " local Hugging Face cache holds, as 'download' leaves it.")
   private String given;
 
   public ModelDirectory open(OutputOptions output) {
