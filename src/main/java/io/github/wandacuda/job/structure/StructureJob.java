@@ -315,6 +315,7 @@ public final class StructureJob {
    */
   public void runPart(
       Part own, OnCluster process, PhaseClock clock, Progress progress, Runnable beforeEnd) {
+    model.requireDirectory("writing it in parts");
     RemovalRecord record = request.record(removed, plan);
     SharedOutput output = new SharedOutput(request.output(), own, model, smaller, sideFiles);
     part =

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Smaller models against those that a reference in NumPy made, which llama.cpp has run. */
 class GgufRemovalTest {
   private static final Path FOLDER = Path.of("testdata", "gguf");
-  private static final JsonNode DERIVED = TestData.json(FOLDER.resolve("derived.json"));
+  static final JsonNode DERIVED = TestData.json(FOLDER.resolve("derived.json"));
 
   @TempDir Path directory;
 
@@ -51,7 +51,7 @@ class GgufRemovalTest {
     return kept;
   }
 
-  private static GgufRemoval removed(GgufRemoval model, JsonNode operation) {
+  static GgufRemoval removed(GgufRemoval model, JsonNode operation) {
     return switch (operation.path("kind").textValue()) {
       case "experts" -> model.keepExperts(kept(operation.path("kept")));
       case "heads" -> model.keepHeads(kept(operation.path("kept")));

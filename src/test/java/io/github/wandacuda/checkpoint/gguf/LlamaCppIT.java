@@ -16,6 +16,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The same files, here and in the real llama.cpp. */
@@ -55,6 +56,24 @@ class LlamaCppIT {
     double its = llama.perplexity(FOLDER.resolve(model), tokens(model));
     assertThat(its)
         .isCloseTo(EXPECTED.path(model).path("perplexity").doubleValue(), withinPercentage(1));
+  }
+
+  /** Each file that {@link GgufRemovalTest} writes. */
+  @ParameterizedTest
+  @MethodSource("io.github.wandacuda.checkpoint.gguf.GgufRemovalTest#derived")
+  void smallerModelsAreLoaded(String name) throws IOException {
+    JsonNode expected = GgufRemovalTest.DERIVED.path(name);
+    String model = expected.path("from").textValue();
+    Path file = folder.resolve("smaller.gguf");
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve(model))) {
+      GgufRemoval whole = GgufRemoval.whole(source);
+      GgufRemoval smaller = GgufRemovalTest.removed(whole, expected.path("operation"));
+      new GgufCopy(smaller).write(file, bytes -> {});
+    }
+    // Of codes it rounds the activations to 8 bits.
+    double percent = model.endsWith("F32.gguf") ? 1e-3 : 2;
+    assertThat(llama.perplexity(file, tokens(model)))
+        .isCloseTo(expected.path("perplexity").doubleValue(), withinPercentage(percent));
   }
 
   @Test
