@@ -44,6 +44,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.stream.Stream;
 
@@ -250,7 +251,7 @@ public final class StructureJob {
       try {
         requireRoom();
         if (StructureFit.isNeeded(removed, request.update())) {
-          fit(directory, backend, clock, progress, fitted);
+          fit(name -> directory.file(Path.of(name)), backend, clock, progress, fitted);
         }
         sideFiles.warnOfLeftOut("the output has no use for it");
         directory.requireNoneAdded();
@@ -286,23 +287,8 @@ public final class StructureJob {
       requireRoom();
     }
     if (!finished && StructureFit.isNeeded(removed, request.update())) {
-      long start = System.nanoTime();
-      StructureFit.Result result =
-          new StructureFit(
-                  model,
-                  removed,
-                  request.asked(),
-                  request.update(),
-                  (Calibration.FromSamples) request.calibration(),
-                  backend)
-              .run(
-                  name -> {
-                    throw new IllegalStateException("nothing is fitted: " + name);
-                  },
-                  0,
-                  progress);
-      take(result.removed(), result.plan(model, new ArrayList<>()));
-      clock.addCalibrate(System.nanoTime() - start);
+      // Which channels or heads go is found here; nothing is fitted, so no file is asked for.
+      fit(Path::of, backend, clock, progress, new ArrayList<>());
     }
     file.run(removed, request.record(removed, plan), clock, progress, beforeEnd);
   }
@@ -371,9 +357,14 @@ public final class StructureJob {
             && shares.get(number - 1).stream().map(this::place).allMatch(Files::isRegularFile);
   }
 
-  /** Finds which channels or heads go, and has what is left fitted. */
+  /**
+   * Finds which channels or heads go, and has what is left fitted.
+   *
+   * @param file gives the place of a file of fitted weights by its name
+   * @param fitted receives these files, open
+   */
   private void fit(
-      OutputDirectory directory,
+      Function<String, Path> file,
       Backend backend,
       PhaseClock clock,
       Progress progress,
@@ -388,7 +379,7 @@ public final class StructureJob {
                 (Calibration.FromSamples) request.calibration(),
                 backend)
             .run(
-                name -> directory.file(Path.of(name)),
+                file,
                 0,
                 request.chosenShare() > 0
                     ? progress.within("", request.chosenShare(), 1)
