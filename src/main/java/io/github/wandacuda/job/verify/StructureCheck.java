@@ -48,41 +48,12 @@ import java.util.stream.Stream;
  */
 record StructureCheck(ModelDirectory dense, Path directory, Provenance record, Failures failures) {
   Verification verify(Workers workers, Progress progress) {
-    requireEqual("format", Provenance.FORMAT);
-    String source = SourceDigest.of(dense);
-    if (!source.equals(parts().value("source_sha256"))) {
-      failures.addCause(
-          RecordCheck.otherSource(
-              directory.resolve(Provenance.FILE_NAME), source, parts().value("source_sha256")));
-    }
-    RecordCheck values =
-        new RecordCheck(directory.resolve(Provenance.FILE_NAME), parts(), failures);
-    values.compareFamily(dense);
-    values.compareParts(parts());
-    Optional<Structure> structure = parts().structure();
-    if (structure.isEmpty()) {
-      String known =
-          Stream.of(Structure.values()).map(Structure::label).collect(Collectors.joining(", "));
-      add(
-          Path.of(Provenance.FILE_NAME),
-          Provenance.STRUCTURE + " as one of " + known,
-          String.valueOf(parts().value(Provenance.STRUCTURE)));
-    }
-    if (!failures.isEmpty()) {
+    compareRecord();
+    Optional<Claimed> claimed = failures.isEmpty() ? claimed() : Optional.empty();
+    if (claimed.isEmpty()) {
       return result(List.of(), parts().unproven(), Provenance.STRUCTURE);
     }
-    StructurePlan plan;
-    Set<Structure> kinds;
-    try {
-      RemovedParts removed = parts().removed(structure.get());
-      plan = removed.plan(dense);
-      requireEqual(Provenance.REMOVED, removed.written(structure.get()));
-      kinds = removed.kinds().keySet();
-    } catch (InputException e) {
-      RealCause.throwIfBehind(e);
-      add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
-      return result(List.of(), parts().unproven(), Provenance.STRUCTURE);
-    }
+    StructurePlan plan = claimed.get().plan();
     requireEqual(Provenance.CONFIG, plan.config());
     Checkpoint smaller =
         plan.checkpoint((long) parts().values().getOrDefault(Provenance.SHARD_SIZE, 0L));
@@ -96,6 +67,70 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
     smaller
         .index()
         .ifPresent(index -> requireBytes(index.getFileName(), smaller.indexBytes(), false));
+    Proof proof = compareWeights(plan, smaller, packed, workers, progress);
+    ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
+    extra.loaded().stream()
+        .filter(file -> !file.equals(Path.of(Journal.FILE_NAME)))
+        .forEach(file -> add(file, "nothing, as in the source", "a file"));
+    if (failures.isEmpty()) {
+      requireDescribed(packed ? Set.of() : claimed.get().kinds());
+    }
+    return result(extra.others(), proof.unchecked(), proof.mode())
+        .withUnproven(proof.unproven(), record.fittedDigests());
+  }
+
+  /** Compares what the record says of the source and of the run, without the parts themselves. */
+  private void compareRecord() {
+    requireEqual("format", Provenance.FORMAT);
+    String source = SourceDigest.of(dense);
+    if (!source.equals(parts().value("source_sha256"))) {
+      failures.addCause(
+          RecordCheck.otherSource(
+              directory.resolve(Provenance.FILE_NAME), source, parts().value("source_sha256")));
+    }
+    RecordCheck values =
+        new RecordCheck(directory.resolve(Provenance.FILE_NAME), parts(), failures);
+    values.compareFamily(dense);
+    values.compareParts(parts());
+    if (parts().structure().isEmpty()) {
+      String known =
+          Stream.of(Structure.values()).map(Structure::label).collect(Collectors.joining(", "));
+      add(
+          Path.of(Provenance.FILE_NAME),
+          Provenance.STRUCTURE + " as one of " + known,
+          String.valueOf(parts().value(Provenance.STRUCTURE)));
+    }
+  }
+
+  /** What the record claims: parts of these kinds went, by this plan. */
+  private record Claimed(Set<Structure> kinds, StructurePlan plan) {}
+
+  /** Returns what the record claims, or nothing if the source has no such parts. */
+  private Optional<Claimed> claimed() {
+    Structure structure = parts().structure().orElseThrow();
+    try {
+      RemovedParts removed = parts().removed(structure);
+      StructurePlan plan = removed.plan(dense);
+      requireEqual(Provenance.REMOVED, removed.written(structure));
+      return Optional.of(new Claimed(removed.kinds().keySet(), plan));
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      add(Path.of(Provenance.FILE_NAME), "what can be removed", e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * How far the weights are proved.
+   *
+   * @param unchecked keys of the record that nothing confirms
+   * @param unproven tensors that were fitted, so that no source says what they are
+   */
+  private record Proof(String mode, List<String> unchecked, Set<String> unproven) {}
+
+  /** Compares the shards with the slices, and what was pruned then with those. */
+  private Proof compareWeights(
+      StructurePlan plan, Checkpoint smaller, boolean packed, Workers workers, Progress progress) {
     Set<String> fitted = Set.copyOf(parts().fitted());
     Verifier.Shards shards =
         (all, unused, masks) ->
@@ -114,9 +149,7 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
                     masks,
                     workers,
                     progress);
-    String mode = Provenance.STRUCTURE;
     List<String> unchecked = parts().unproven();
-    Set<String> unproven = fitted;
     if (!(record instanceof PruningRecord pruning)) {
       var unused =
           shards.check(
@@ -124,33 +157,25 @@ record StructureCheck(ModelDirectory dense, Path directory, Provenance record, F
                   dense, directory, packed, null, List.of(), record.fittedDigests(fitted)),
               failures,
               MaskSink.NONE);
-    } else {
-      Verification weights =
-          Verifier.verify(
-              plan.opened(smaller),
-              SourceDigest.of(plan.configBytes(), smaller),
-              List::of,
-              directory,
-              Optional.of(pruning),
-              Verifier.Claim.NONE,
-              shards,
-              failures);
-      mode += "+" + weights.mode();
-      unproven = Set.copyOf(weights.unproven());
-      unchecked =
-          Stream.concat(
-                  weights.unchecked().stream(),
-                  unchecked.stream().map(key -> Provenance.SMALLER + "." + key))
-              .toList();
+      return new Proof(Provenance.STRUCTURE, unchecked, fitted);
     }
-    ExtraFiles extra = ExtraFiles.of(smaller, sideFiles, directory);
-    extra.loaded().stream()
-        .filter(file -> !file.equals(Path.of(Journal.FILE_NAME)))
-        .forEach(file -> add(file, "nothing, as in the source", "a file"));
-    if (failures.isEmpty()) {
-      requireDescribed(packed ? Set.of() : kinds);
-    }
-    return result(extra.others(), unchecked, mode).withUnproven(unproven, record.fittedDigests());
+    Verification weights =
+        Verifier.verify(
+            plan.opened(smaller),
+            SourceDigest.of(plan.configBytes(), smaller),
+            List::of,
+            directory,
+            Optional.of(pruning),
+            Verifier.Claim.NONE,
+            shards,
+            failures);
+    return new Proof(
+        Provenance.STRUCTURE + "+" + weights.mode(),
+        Stream.concat(
+                weights.unchecked().stream(),
+                unchecked.stream().map(key -> Provenance.SMALLER + "." + key))
+            .toList(),
+        Set.copyOf(weights.unproven()));
   }
 
   /** Returns the record of the parts that were removed. */
