@@ -37,9 +37,9 @@ final class GgufConfig {
 
   GgufConfig(GgufFiles files) {
     this.files = files;
-    keys = new GgufKeys(files);
+    keys = new GgufKeys(files.path(), files.keys());
     architecture = GgufArchitecture.of(files.path(), keys.architecture(), keys.experts() > 0);
-    keys.requireBlocks();
+    keys.requireBlocks(files.tensors().keySet());
   }
 
   GgufKeys keys() {

@@ -32,10 +32,14 @@ public final class GgufCopy {
   private final GgufRemoval smaller;
   private final GgufHeader header;
 
+  /** The header's bytes, which may be megabytes of a tokenizer's texts. */
+  private final byte[] start;
+
   /** Lays a smaller model's file out. */
   public GgufCopy(GgufRemoval smaller) {
     this.smaller = smaller;
     header = smaller.header();
+    start = header.bytes();
   }
 
   /** Returns the length of the file, the padding behind its last tensor included. */
@@ -65,7 +69,7 @@ public final class GgufCopy {
       boolean begun = isBegun(out);
       if (!begun) {
         out.truncate(0);
-        put(out, ByteBuffer.wrap(header.bytes()));
+        put(out, ByteBuffer.wrap(start));
       }
       for (int index = 0; index < smaller.slices().size(); index++) {
         GgufSlice slice = smaller.slices().get(index);
@@ -88,10 +92,10 @@ public final class GgufCopy {
   }
 
   private boolean isBegun(FileChannel out) throws IOException {
-    byte[] there = new byte[header.bytes().length];
+    byte[] there = new byte[start.length];
     return out.size() >= there.length
         && FilePieces.read(out, 0, MemorySegment.ofArray(there))
-        && Arrays.equals(there, header.bytes());
+        && Arrays.equals(there, start);
   }
 
   /**
@@ -106,7 +110,7 @@ public final class GgufCopy {
       if (keys.isPresent()) {
         return keys;
       }
-      if (!Arrays.equals(found.header().bytes(), header.bytes()) || found.length() != bytes()) {
+      if (!Arrays.equals(found.header().bytes(), start) || found.length() != bytes()) {
         return Optional.of(
             ErrorDetails.part(file, "header")
                 .expected("the tensors that are left, and nothing behind them", "others"));

@@ -1,9 +1,12 @@
 package io.github.wandacuda.checkpoint.gguf;
 
 import io.github.wandacuda.error.ErrorDetails;
+import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -21,17 +24,26 @@ final class GgufKeys {
   private static final String KEY_VALUE_HEADS = "attention.head_count_kv";
   private static final String HEAD_SIZE = "attention.key_length";
 
-  private final GgufFiles files;
+  private final Path file;
+  private final Map<String, GgufValue> keys;
   private final String architecture;
 
-  GgufKeys(GgufFiles files) {
-    this.files = files;
+  /**
+   * Takes a file's keys.
+   *
+   * @param file for messages
+   * @param keys by their whole names
+   * @throws io.github.wandacuda.error.InputException if they don't name the architecture
+   */
+  GgufKeys(Path file, Map<String, GgufValue> keys) {
+    this.file = file;
+    this.keys = keys;
     architecture =
         general(ARCHITECTURE)
             .flatMap(GgufValue::text)
             .orElseThrow(
                 () ->
-                    ErrorDetails.part(files.path(), "key " + ARCHITECTURE)
+                    ErrorDetails.part(file, "key " + ARCHITECTURE)
                         .wrong("the architecture's name, a text", "none"));
   }
 
@@ -42,19 +54,20 @@ final class GgufKeys {
 
   /** Returns the value of a key that isn't the architecture's, by its whole name. */
   Optional<GgufValue> general(String key) {
-    return Optional.ofNullable(files.keys().get(key));
+    return Optional.ofNullable(keys.get(key));
   }
 
   Optional<GgufValue> find(String key) {
     return general(name(key));
   }
 
-  private String name(String key) {
+  /** Returns a key's whole name. */
+  String name(String key) {
     return architecture + "." + key;
   }
 
   ErrorDetails problem(String key) {
-    return ErrorDetails.part(files.path(), "key " + name(key));
+    return ErrorDetails.part(file, "key " + name(key));
   }
 
   /** Returns a whole number, also where each block has one and all are the same. */
@@ -114,10 +127,12 @@ final class GgufKeys {
   /**
    * Checks that each decoder block has tensors, and that no tensor is of a block behind the last
    * one. So no number of blocks is more than the file has tensors.
+   *
+   * @param tensors the names of all of the model's tensors
    */
-  void requireBlocks() {
+  void requireBlocks(Set<String> tensors) {
     SortedSet<Integer> found = new TreeSet<>();
-    for (String tensor : files.tensors().keySet()) {
+    for (String tensor : tensors) {
       Matcher name = GgufViews.IN_BLOCK.matcher(tensor);
       if (name.matches()) {
         found.add(Integer.parseInt(name.group(1)));
@@ -170,7 +185,7 @@ final class GgufKeys {
         .filter(numbers -> numbers.length == blocks)
         .orElseThrow(
             () ->
-                ErrorDetails.part(files.path(), "key " + key)
+                ErrorDetails.part(file, "key " + key)
                     .wrong("%d numbers as f32".formatted(blocks), "another value"));
   }
 }

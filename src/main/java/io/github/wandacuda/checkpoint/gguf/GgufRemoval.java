@@ -2,7 +2,6 @@ package io.github.wandacuda.checkpoint.gguf;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,7 +16,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.IntPredicate;
-import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -160,24 +158,15 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
   public GgufRemoval keepExperts(SortedMap<Integer, List<Integer>> kept) {
     Set<Integer> counts = new TreeSet<>(kept.values().stream().map(List::size).toList());
     if (counts.size() != 1) {
-      throw problem(EXPERTS)
+      throw model()
+          .problem(EXPERTS)
           .refused("as many experts in each block, of which GGUF has one number", counts);
     }
     int count = counts.iterator().next();
-    long before = needed(EXPERTS);
+    long before = model().needed(EXPERTS);
     Map<String, GgufValue> changed = new LinkedHashMap<>(keys);
-    changed.put(key(EXPERTS), GgufValue.of(count));
-    numbers(USED)
-        .ifPresent(
-            used ->
-                changed.put(
-                    key(USED),
-                    used.length == 1 && !keys.get(key(USED)).isArray()
-                        ? GgufValue.of((int) Math.min(used[0], count))
-                        : GgufValue.of(
-                            Arrays.stream(used)
-                                .mapToInt(number -> (int) Math.min(number, count))
-                                .toArray())));
+    changed.put(model().name(EXPERTS), GgufValue.of(count));
+    model().find(USED).ifPresent(used -> changed.put(model().name(USED), used.atMost(count)));
     requireGroups(before, count);
     return edited(
         changed,
@@ -200,9 +189,10 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
 
   /** Groups of experts are consecutive, and llama.cpp ends its process where they aren't whole. */
   private void requireGroups(long before, int after) {
-    long groups = number("expert_group_count").orElse(1);
+    long groups = model().whole("expert_group_count").orElse(1);
     if (groups > 1 && (after % groups != 0 || groups >= after || before % groups != 0)) {
-      throw problem("expert_group_count")
+      throw model()
+          .problem("expert_group_count")
           .refused(
               "a number of experts above %d that %d groups share evenly".formatted(groups, groups),
               after);
@@ -216,7 +206,7 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
    */
   public GgufRemoval removeBlocks(Set<Integer> removed) {
     GgufRemoval explicit = withWindows();
-    int count = (int) needed(BLOCKS);
+    int count = (int) model().needed(BLOCKS);
     IntPredicate stays = block -> !removed.contains(block);
     int[] left = IntStream.range(0, count).filter(stays).toArray();
     Map<Integer, Integer> renumbered = new TreeMap<>();
@@ -224,26 +214,28 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
       renumbered.put(block, renumbered.size());
     }
     Map<String, GgufValue> changed = new LinkedHashMap<>(explicit.keys);
-    changed.put(key(BLOCKS), GgufValue.of(left.length));
+    changed.put(model().name(BLOCKS), GgufValue.of(left.length));
     changed.replaceAll(
         (name, value) ->
             isByBlock(name) && value.isArray() && value.count() == count
                 ? value.keep(left)
                 : value);
-    number(DENSE_FIRST)
+    model()
+        .whole(DENSE_FIRST)
         .ifPresent(
             dense ->
                 changed.put(
-                    key(DENSE_FIRST),
+                    model().name(DENSE_FIRST),
                     GgufValue.of((int) Arrays.stream(left).filter(b -> b < dense).count())));
-    number(PREDICTORS)
+    model()
+        .whole(PREDICTORS)
         .ifPresent(
             further ->
                 changed.put(
-                    key(PREDICTORS),
+                    model().name(PREDICTORS),
                     GgufValue.of(
                         (int) Arrays.stream(left).filter(b -> b >= count - further).count())));
-    requireAWindow(changed.get(key(WINDOWS)));
+    requireAWindow(changed.get(model().name(WINDOWS)));
     List<GgufSlice> kept = new ArrayList<>();
     for (GgufSlice slice : slices) {
       Matcher name = IN_BLOCK.matcher(slice.name());
@@ -258,41 +250,44 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
   }
 
   private boolean isByBlock(String name) {
-    return name.startsWith(architecture() + ".") || name.startsWith(ACTIVATION);
+    return name.startsWith(model().architecture() + ".") || name.startsWith(ACTIVATION);
   }
 
   /** Says of each block whether it has a window, where llama.cpp tells that by its number. */
   private GgufRemoval withWindows() {
-    Integer usual = PERIODS.get(architecture());
-    OptionalLong length = number(WINDOW);
+    Integer usual = PERIODS.get(model().architecture());
+    OptionalLong length = model().whole(WINDOW);
     boolean windowed =
-        length.isPresent() ? length.getAsLong() > 0 : ALWAYS_WINDOWED.contains(architecture());
-    GgufValue given = keys.get(key(WINDOWS));
+        length.isPresent()
+            ? length.getAsLong() > 0
+            : ALWAYS_WINDOWED.contains(model().architecture());
+    GgufValue given = keys.get(model().name(WINDOWS));
     if (usual == null || !windowed || (given != null && given.isArray())) {
       return this;
     }
-    int count = (int) needed(BLOCKS);
-    long own = count - number(PREDICTORS).orElse(0);
+    int count = (int) model().needed(BLOCKS);
+    long own = count - model().whole(PREDICTORS).orElse(0);
     long period = given == null ? usual : given.number().orElse(usual);
     boolean[] windows = new boolean[count];
     for (int block = 0; block < count; block++) {
       windows[block] = block < own && (period == 0 || block % period < period - 1);
     }
     Map<String, GgufValue> changed = new LinkedHashMap<>(keys);
-    changed.put(key(WINDOWS), GgufValue.of(windows));
+    changed.put(model().name(WINDOWS), GgufValue.of(windows));
     return new GgufRemoval(source, changed, slices);
   }
 
   private void requireAWindow(GgufValue windows) {
     boolean none =
-        PERIODS.containsKey(architecture())
+        PERIODS.containsKey(model().architecture())
             && windows != null
             && windows
                 .numbers()
                 .filter(all -> Arrays.stream(all).allMatch(w -> w == 0))
                 .isPresent();
     if (none) {
-      throw problem(WINDOWS)
+      throw model()
+          .problem(WINDOWS)
           .refused("a block with a window among those that stay", "none, at which llama.cpp ends");
     }
   }
@@ -324,17 +319,17 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
    * @param kept heads of keys that stay by block, ascending, as many of each
    */
   public GgufRemoval keepHeads(SortedMap<Integer, List<Integer>> kept) {
-    int heads = (int) needed(HEADS);
-    int keyHeads = (int) number(KEY_VALUE_HEADS).orElse(heads);
-    int usual = (int) needed("embedding_length") / heads;
-    int keySize = (int) number(KEY_SIZE).orElse(usual);
-    int valueSize = (int) number(VALUE_SIZE).orElse(usual);
+    int heads = (int) model().needed(HEADS);
+    int keyHeads = (int) model().whole(KEY_VALUE_HEADS).orElse(heads);
+    int usual = (int) model().needed("embedding_length") / heads;
+    int keySize = (int) model().whole(KEY_SIZE).orElse(usual);
+    int valueSize = (int) model().whole(VALUE_SIZE).orElse(usual);
     int each = heads / keyHeads;
     Map<String, GgufValue> changed = new LinkedHashMap<>(keys);
     putByBlock(changed, HEADS, kept, each);
     putByBlock(changed, KEY_VALUE_HEADS, kept, 1);
-    changed.put(key(KEY_SIZE), GgufValue.of(keySize));
-    changed.put(key(VALUE_SIZE), GgufValue.of(valueSize));
+    changed.put(model().name(KEY_SIZE), GgufValue.of(keySize));
+    changed.put(model().name(VALUE_SIZE), GgufValue.of(valueSize));
     return edited(
         changed,
         OF_HEADS,
@@ -373,12 +368,14 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
       int each) {
     Set<Integer> counts = new TreeSet<>(kept.values().stream().map(List::size).toList());
     boolean all =
-        number(name).isEmpty() || kept.size() == needed(BLOCKS) - number(PREDICTORS).orElse(0);
+        model().whole(name).isEmpty()
+            || kept.size() == model().needed(BLOCKS) - model().whole(PREDICTORS).orElse(0);
     if (counts.size() != 1 || !all) {
-      throw problem(name)
+      throw model()
+          .problem(name)
           .refused("one width of all blocks, since llama.cpp reads one number", counts);
     }
-    changed.put(key(name), GgufValue.of(counts.iterator().next() * each));
+    changed.put(model().name(name), GgufValue.of(counts.iterator().next() * each));
   }
 
   @FunctionalInterface
@@ -388,14 +385,13 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
 
   private GgufRemoval edited(Map<String, GgufValue> changed, Pattern names, Edit edit) {
     List<GgufSlice> all = new ArrayList<>();
-    UnaryOperator<GgufSlice> one =
-        slice -> {
-          Matcher place = IN_BLOCK.matcher(slice.name());
-          return place.matches() && names.matcher(place.group(2)).matches()
+    for (GgufSlice slice : slices) {
+      Matcher place = IN_BLOCK.matcher(slice.name());
+      all.add(
+          place.matches() && names.matcher(place.group(2)).matches()
               ? edit.of(slice, Integer.parseInt(place.group(1)), place.group(2))
-              : slice;
-        };
-    slices.forEach(slice -> all.add(one.apply(slice)));
+              : slice);
+    }
     return new GgufRemoval(source, changed, all);
   }
 
@@ -403,37 +399,8 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
     return numbers.stream().mapToInt(Integer::intValue).toArray();
   }
 
-  private String architecture() {
-    return keys.get(GgufKeys.ARCHITECTURE).text().orElseThrow();
-  }
-
-  private String key(String name) {
-    return architecture() + "." + name;
-  }
-
-  private OptionalLong number(String name) {
-    GgufValue value = keys.get(key(name));
-    return value == null ? OptionalLong.empty() : value.same();
-  }
-
-  private Optional<long[]> numbers(String name) {
-    GgufValue value = keys.get(key(name));
-    if (value == null) {
-      return Optional.empty();
-    }
-    return value.isArray() ? value.numbers() : Optional.of(value.number().stream().toArray());
-  }
-
-  /**
-   * Returns a number that there must be.
-   *
-   * @throws InputException if there is none
-   */
-  private long needed(String name) {
-    return number(name).orElseThrow(() -> problem(name).wrong("a whole number", "none"));
-  }
-
-  private ErrorDetails problem(String name) {
-    return ErrorDetails.part(source, "key " + key(name));
+  /** Returns what the keys say, by names without the architecture. */
+  private GgufKeys model() {
+    return new GgufKeys(source, keys);
   }
 }

@@ -93,7 +93,10 @@ public enum GgufType {
     return this == F32 || this == F16 || this == BF16;
   }
 
-  /** Returns whether its numbers are known here; others are passed on as they are. */
+  /**
+   * Returns whether its codes can be widened to numbers. Tensors of other types can be listed, and
+   * copied or cut as they are.
+   */
   public boolean isWidened() {
     return widening != null;
   }

@@ -96,6 +96,16 @@ public record GgufValue(int type, byte[] bytes) {
     return new GgufValue(ARRAY, out.toByteArray());
   }
 
+  /** Returns a whole number, or an array of them, none of which is more than a limit. */
+  GgufValue atMost(int limit) {
+    return isArray()
+        ? of(
+            Arrays.stream(numbers().orElseThrow())
+                .mapToInt(number -> (int) Math.min(number, limit))
+                .toArray())
+        : of((int) Math.min(number().orElseThrow(), limit));
+  }
+
   private static ByteBuffer buffer(int bytes) {
     return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }

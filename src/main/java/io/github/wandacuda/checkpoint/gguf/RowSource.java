@@ -66,8 +66,7 @@ interface RowSource {
       if (isKept(tensor.type())) {
         stored.read(from * tensor.rowBytes(), destination);
       } else {
-        float[] values = widened(stored, from, rows);
-        MemorySegment.copy(values, 0, destination, FLOAT, 0, values.length);
+        new Widened(stored, 0).read(from, rows, destination);
       }
     }
   }

@@ -10,6 +10,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -130,10 +131,12 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
     SortedMap<Integer, List<Integer>> kept = new TreeMap<>();
     of(kind)
         .forEach(
-            (block, numbers) ->
-                kept.put(
-                    block,
-                    IntStream.range(0, size).filter(n -> !numbers.contains(n)).boxed().toList()));
+            (block, numbers) -> {
+              // Of channels there are thousands.
+              Set<Integer> gone = Set.copyOf(numbers);
+              kept.put(
+                  block, IntStream.range(0, size).filter(n -> !gone.contains(n)).boxed().toList());
+            });
     return kept;
   }
 
