@@ -85,7 +85,7 @@ make_tests() {
   mvn -B -ntp -q -f "$root/bench/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.platform -DincludeScope=provided
   cp -r "$root/testdata" "$out/testdata"
-  rm -r "$out/testdata/tasks" "$out/testdata/models/tiny-mixture"
+  rm -r "$out/testdata/gguf" "$out/testdata/tasks" "$out/testdata/models/tiny-mixture"
   find "$out/testdata/golden/structured" -mindepth 1 -maxdepth 1 ! -name tiny-llama.json -exec rm -r {} +
   # Tests look which of them were read.
   (cd "$root" && cp --parents kernels/*/*.cl "$out")
