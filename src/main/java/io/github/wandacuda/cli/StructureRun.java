@@ -6,7 +6,7 @@ import io.github.wandacuda.cli.option.EvaluateOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.job.output.OutputPlace;
+import io.github.wandacuda.job.output.OutputPrecheck;
 import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.ComputedOn;
@@ -89,17 +89,17 @@ record StructureRun(
       Consumer<ModelDirectory> check, BiConsumer<ModelDirectory, Optional<SmallerModel>> weights) {
     Path whole = command.target.output();
     boolean resume = command.target.resume();
-    Optional<Provenance> ended = resume ? OutputPlace.record(whole) : Optional.empty();
+    Optional<Provenance> ended = resume ? OutputPrecheck.record(whole) : Optional.empty();
     Optional<Provenance> earlier =
         resume && ended.isEmpty()
-            ? OutputPlace.record(output)
+            ? OutputPrecheck.record(output)
             : ended.map(record -> record.parts().<Provenance>map(first -> first).orElse(record));
     if (ended.isEmpty()) {
       check.accept(plan(false, Optional.empty()).job.planned());
     }
     StructureJob job = run(earlier);
     Optional<RemovalRecord> record =
-        earlier.or(() -> OutputPlace.record(output)).map(Provenance::ofRemoval);
+        earlier.or(() -> OutputPrecheck.record(output)).map(Provenance::ofRemoval);
     try (ModelDirectory smaller =
         ended.isPresent()
             ? job.planned()

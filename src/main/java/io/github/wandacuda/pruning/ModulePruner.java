@@ -55,7 +55,7 @@ public final class ModulePruner implements AutoCloseable {
   private final PhaseClock clock;
   private final Selector selector;
   private final LayerPruner layers;
-  private final ShardTarget shards;
+  private final ModuleSink shards;
   private final MaskSink masks;
   private final Map<String, Integer> places = new HashMap<>();
 
@@ -79,7 +79,7 @@ public final class ModulePruner implements AutoCloseable {
       Workers workers,
       PruningRules rules,
       List<LinearModule> order,
-      ShardTarget shards,
+      ModuleSink shards,
       MaskSink masks,
       PhaseClock clock) {
     buffers = TileBuffers.of(backend);

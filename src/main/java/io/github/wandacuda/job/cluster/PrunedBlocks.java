@@ -15,8 +15,8 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.LayerPruner.LayerInputs;
 import io.github.wandacuda.pruning.ModulePruner;
 import io.github.wandacuda.pruning.ModuleRequest;
+import io.github.wandacuda.pruning.ModuleSink;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.ShardTarget;
 import io.github.wandacuda.pruning.mask.MaskSink;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.pruning.recipe.PruningRules;
@@ -73,7 +73,7 @@ final class PrunedBlocks implements AutoCloseable {
             workers,
             rules,
             chosen,
-            ShardTarget.MEMORY,
+            ModuleSink.MEMORY,
             files == null ? MaskSink.NONE : (place, mask) -> masks.get(place).copyFrom(mask),
             new PhaseClock(workers.count()));
   }

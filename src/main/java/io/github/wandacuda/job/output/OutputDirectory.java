@@ -95,7 +95,7 @@ public final class OutputDirectory implements AutoCloseable {
    */
   public static OutputDirectory open(
       Path directory, SideFiles sideFiles, Checkpoint shards, boolean resume) {
-    OutputPlace.check(directory, sideFiles.directory(), resume);
+    OutputPrecheck.check(directory, sideFiles.directory(), resume);
     OutputDirectory output = new OutputDirectory(directory, sideFiles, shards);
     try {
       output.makeRoot();
@@ -120,11 +120,11 @@ public final class OutputDirectory implements AutoCloseable {
       if (finished.isPresent()) {
         return;
       }
-      OutputPlace.requireOwn(directory, own);
+      OutputPrecheck.requireOwn(directory, own);
     }
     journalIsNew = !UnfinishedRun.isIn(directory);
     journal = Journal.open(directory);
-    OutputPlace.requirePlain(directory, own);
+    OutputPrecheck.requirePlain(directory, own);
     finished = journal.finished();
     if (finished.isPresent()) {
       lacksLastStep = true;
@@ -132,7 +132,7 @@ public final class OutputDirectory implements AutoCloseable {
     }
     interrupted = RunRecords.read(journal.records());
     if (interrupted.isPresent() && !resume) {
-      throw OutputPlace.holdsInterruptedRun(directory);
+      throw OutputPrecheck.holdsInterruptedRun(directory);
     }
   }
 
@@ -298,7 +298,7 @@ public final class OutputDirectory implements AutoCloseable {
     firstAdded()
         .ifPresent(
             file -> {
-              throw OutputPlace.foreign(directory.resolve(file));
+              throw OutputPrecheck.foreign(directory.resolve(file));
             });
   }
 

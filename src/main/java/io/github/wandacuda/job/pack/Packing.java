@@ -21,8 +21,8 @@ import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonInput;
 import io.github.wandacuda.job.output.CopyTask;
-import io.github.wandacuda.job.output.NewShards;
 import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.ShardStaging;
 import io.github.wandacuda.job.verify.OutputCheck;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -128,7 +128,7 @@ public enum Packing {
    * @param output takes them
    * @param done called with the bytes of each tensor that is written
    */
-  void write(List<ShardPlan> plans, NewShards output, Workers workers, LongConsumer done) {
+  void write(List<ShardPlan> plans, ShardStaging output, Workers workers, LongConsumer done) {
     try (TileBuffers buffers = buffers(workers)) {
       plans.forEach(plan -> plan.modules().forEach(module -> module.reserve(buffers)));
       List<Job> jobs = new ArrayList<>();
@@ -298,7 +298,7 @@ public enum Packing {
         SafetensorsFile shard,
         Consumer<Path> check) {
       List<ShardPlan> plans = direction.plan(modules, List.of(shard), workers, Progress.NONE);
-      try (NewShards written = new NewShards(output, Optional.of(check), DirectIo.BUFFERED)) {
+      try (ShardStaging written = new ShardStaging(output, Optional.of(check), DirectIo.BUFFERED)) {
         direction.write(plans, written, workers, bytes -> {});
         written.finish();
       }

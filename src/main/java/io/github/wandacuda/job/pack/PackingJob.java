@@ -9,9 +9,9 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.FileIdentity;
-import io.github.wandacuda.job.output.NewShards;
 import io.github.wandacuda.job.output.OutputDirectory;
-import io.github.wandacuda.job.output.OutputPlace;
+import io.github.wandacuda.job.output.OutputPrecheck;
+import io.github.wandacuda.job.output.ShardStaging;
 import io.github.wandacuda.job.output.UnfinishedRun;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -51,7 +51,7 @@ public record PackingJob(
    */
   public PackingJob {
     direction.require(model);
-    OutputPlace.check(output, model.path(), resume);
+    OutputPrecheck.check(output, model.path(), resume);
   }
 
   /**
@@ -129,7 +129,7 @@ public record PackingJob(
       Packing.ShardPlan.warnOfLarger(plans);
     }
     StepCount steps = StepCount.ofTensors("tensor", shards, progress);
-    try (NewShards written = new NewShards(directory, Optional.empty(), DirectIo.BUFFERED)) {
+    try (ShardStaging written = new ShardStaging(directory, Optional.empty(), DirectIo.BUFFERED)) {
       for (int from = 0; from < plans.size(); from += workers.count()) {
         int to = Math.min(plans.size(), from + workers.count());
         direction.write(plans.subList(from, to), written, workers, steps::done);

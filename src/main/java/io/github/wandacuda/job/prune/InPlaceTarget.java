@@ -35,9 +35,9 @@ import io.github.wandacuda.job.verify.RowCheck;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModulePruner;
 import io.github.wandacuda.pruning.ModuleRequest;
+import io.github.wandacuda.pruning.ModuleSink;
 import io.github.wandacuda.pruning.ModuleTiles;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.ShardTarget;
 import io.github.wandacuda.pruning.TilePairs;
 import io.github.wandacuda.pruning.mask.RowWords;
 import io.github.wandacuda.pruning.mask.TileBuffers;
@@ -272,7 +272,7 @@ record InPlaceTarget(RunScope scope) implements PruneTarget {
    * other weights. So it is written to the journal and forced to the device before the first weight
    * of its matrix is changed.
    */
-  private final class InPlaceShards implements ShardTarget, AutoCloseable {
+  private final class InPlaceShards implements ModuleSink, AutoCloseable {
     private static final String THRESHOLD = "threshold";
     private static final String BITS = "bits";
 

@@ -55,18 +55,18 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
    * Writes all shards. They are checked if that is wanted, or if the masks' digest has to come from
    * the check.
    */
-  OutputTarget.Written run() {
+  DirectoryTarget.Written run() {
     ResumableWork start = ResumableWork.of(scope, output, tools.workers());
     if (output.interrupted().isPresent()) {
-      OutputTarget.Written written = write(start, MaskSink.NONE, (shard, results) -> {});
-      return new OutputTarget.Written(written.results(), verify(written.results()));
+      DirectoryTarget.Written written = write(start, MaskSink.NONE, (shard, results) -> {});
+      return new DirectoryTarget.Written(written.results(), verify(written.results()));
     }
     if (!scope.request().verify()) {
       return write(start, MaskSink.NONE, (shard, results) -> {});
     }
     OutputCheck check = check(scope.rules());
     try (FinishedShards checks = new FinishedShards(check)) {
-      OutputTarget.Written written = write(start, checks.masks(), checks::add);
+      DirectoryTarget.Written written = write(start, checks.masks(), checks::add);
       long began = System.nanoTime();
       checks
           .finish(tools.workers(), tools.progress())
@@ -93,13 +93,13 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
    * @param published called with each shard that has its name, and its results
    * @return without a digest of the masks after a resumed run, which hasn't all masks
    */
-  private OutputTarget.Written write(
+  private DirectoryTarget.Written write(
       ResumableWork start,
       MaskSink checked,
       BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
     boolean fresh = output.interrupted().isEmpty();
-    try (OutputShards shards =
-            new OutputShards(
+    try (PrunedShards shards =
+            new PrunedShards(
                 scope.model().checkpoint(),
                 output,
                 start,
@@ -118,7 +118,7 @@ record LocalPass(RunScope scope, RunNeeds needs, OutputDirectory output, PruneTa
       }
       shards.finish();
       results.sort(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER));
-      return new OutputTarget.Written(results, fresh ? masks.hex() : null);
+      return new DirectoryTarget.Written(results, fresh ? masks.hex() : null);
     }
   }
 

@@ -14,8 +14,8 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModulePruner;
+import io.github.wandacuda.pruning.ModuleSink;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.ShardTarget;
 import io.github.wandacuda.pruning.mask.MaskSink;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.pruning.recipe.PruningRules;
@@ -81,7 +81,7 @@ public final class MemoryPass implements BlockPass.Sink {
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (ModulePruner pruner =
-          new ModulePruner(backend, workers, rules, chosen, ShardTarget.MEMORY, masks, clock)) {
+          new ModulePruner(backend, workers, rules, chosen, ModuleSink.MEMORY, masks, clock)) {
         boolean moments = sampled && (measured || rules.needMoments());
         List<ModuleResult> modules =
             new BlockPass(

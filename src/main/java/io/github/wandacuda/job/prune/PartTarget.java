@@ -58,10 +58,10 @@ import java.util.Set;
  * @param whole the target of the whole run
  * @param output which the parts share
  */
-record PartTarget(RunScope scope, OnCluster process, OutputTarget whole, SharedOutput output)
+record PartTarget(RunScope scope, OnCluster process, DirectoryTarget whole, SharedOutput output)
     implements PruneTarget {
   static PartTarget of(RunScope scope, Part part, OnCluster process) {
-    OutputTarget whole = new OutputTarget(scope, Optional.empty());
+    DirectoryTarget whole = new DirectoryTarget(scope, Optional.empty());
     ModelDirectory model = scope.model();
     SharedOutput output =
         new SharedOutput(whole.path(), part, model, model.checkpoint(), whole.sideFiles());

@@ -9,7 +9,7 @@ import io.github.wandacuda.job.estimate.RunEstimate;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.estimate.Stopwatch;
 import io.github.wandacuda.job.estimate.TimeEstimate;
-import io.github.wandacuda.job.output.OutputPlace;
+import io.github.wandacuda.job.output.OutputPrecheck;
 import io.github.wandacuda.job.record.Part;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.PruningRecord;
@@ -49,8 +49,8 @@ public final class PruneJob {
    *     norms
    */
   public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
-    OutputPlace.check(request.output(), model.path(), request.resume());
-    return new PruneJob(new OutputTarget(RunScope.of(model, request), Optional.empty()));
+    OutputPrecheck.check(request.output(), model.path(), request.resume());
+    return new PruneJob(new DirectoryTarget(RunScope.of(model, request), Optional.empty()));
   }
 
   /**
@@ -80,7 +80,7 @@ public final class PruneJob {
    */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
-    OutputPlace.check(output, model.path(), resume);
+    OutputPrecheck.check(output, model.path(), resume);
     List<LinearModule> chosen = model.choose(choice);
     rules.check(chosen);
     return chosen;
@@ -97,7 +97,7 @@ public final class PruneJob {
       throw new UsageException(
           "`cluster`: samples of the dense model aren't shared out for realign");
     }
-    return new PruneJob(new OutputTarget(scope, Optional.of(cluster)));
+    return new PruneJob(new DirectoryTarget(scope, Optional.of(cluster)));
   }
 
   /**

@@ -5,13 +5,13 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.DirectIo;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.estimate.RunNeeds;
-import io.github.wandacuda.job.output.OutputPlace;
+import io.github.wandacuda.job.output.OutputPrecheck;
 import io.github.wandacuda.job.record.PruningRecord;
 import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.job.record.RunScope;
 import io.github.wandacuda.pruning.ModulePruner;
+import io.github.wandacuda.pruning.ModuleSink;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.ShardTarget;
 import io.github.wandacuda.pruning.mask.MaskSink;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
@@ -21,7 +21,7 @@ import java.util.function.Consumer;
 /**
  * The place to which a run writes: a new directory, the model's own shards, or a part of an output.
  */
-sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
+sealed interface PruneTarget permits DirectoryTarget, InPlaceTarget, PartTarget {
   RunScope scope();
 
   default Path path() {
@@ -30,7 +30,7 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
 
   /** Returns whether a run has finished there, so that nothing will be written. */
   default boolean isFinished() {
-    return OutputPlace.isFinished(path());
+    return OutputPrecheck.isFinished(path());
   }
 
   /** Estimates the disk and memory that the run needs. */
@@ -87,7 +87,7 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
      * @param shards take the pruned weights
      * @param sink takes the masks
      */
-    ModulePruner pruner(RunScope scope, ShardTarget shards, MaskSink sink) {
+    ModulePruner pruner(RunScope scope, ModuleSink shards, MaskSink sink) {
       return new ModulePruner(backend, workers, scope.rules(), scope.chosen(), shards, sink, clock);
     }
 

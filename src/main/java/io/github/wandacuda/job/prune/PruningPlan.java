@@ -192,7 +192,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     boolean searches = stages.contains(true) && calibration instanceof Calibration.FromSamples;
     SharedSparsity shared =
         searches
-            ? new OutputTarget(RunScope.of(model, request), on).search(stages, backend, sharing)
+            ? new DirectoryTarget(RunScope.of(model, request), on).search(stages, backend, sharing)
             : sharing.apply(SavedSteps.none());
     return request.with(shared.rules(), shared.label(), searches || request.resume());
   }

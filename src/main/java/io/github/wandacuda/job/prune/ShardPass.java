@@ -34,8 +34,8 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.ModulePruner;
 import io.github.wandacuda.pruning.ModuleRequest;
+import io.github.wandacuda.pruning.ModuleSink;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.ShardTarget;
 import io.github.wandacuda.pruning.mask.MaskSink;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.pruning.recipe.PruningRules;
@@ -523,7 +523,7 @@ final class ShardPass {
         Optional<Path> moments = Optional.ofNullable(run.statistics()).map(Path::of);
         try (ModulePruner pruner =
             new ModulePruner(
-                backend, workers, rules, modules, ShardTarget.to(writer), masks, clock)) {
+                backend, workers, rules, modules, ModuleSink.to(writer), masks, clock)) {
           return pruner.prune(requests, moments, progress).stream()
               .map(
                   result ->

@@ -33,7 +33,7 @@ final class StateFiles implements BlockPass.Sink {
   private static final int FILES = 2;
 
   private final OutputDirectory output;
-  private final OutputShards shards;
+  private final PrunedShards shards;
   private final SaveTimes times;
   private final PhaseClock clock;
   private final BorrowedMemory saving;
@@ -46,7 +46,7 @@ final class StateFiles implements BlockPass.Sink {
    *     earlier blocks are complete, too; their background thread writes the states
    * @param times when states are saved
    */
-  StateFiles(OutputDirectory output, OutputShards shards, SaveTimes times, PhaseClock clock) {
+  StateFiles(OutputDirectory output, PrunedShards shards, SaveTimes times, PhaseClock clock) {
     this.clock = clock;
     this.times = times;
     this.output = output;

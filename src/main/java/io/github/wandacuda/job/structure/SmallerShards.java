@@ -10,8 +10,8 @@ import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.job.cluster.OnCluster;
 import io.github.wandacuda.job.cluster.RunDescription;
 import io.github.wandacuda.job.output.CopyTask;
-import io.github.wandacuda.job.output.NewShards;
 import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.ShardStaging;
 import io.github.wandacuda.job.verify.OutputCheck;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -35,7 +35,7 @@ record SmallerShards(List<SafetensorsFile> shards, Path like) {
       PhaseClock clock,
       Progress progress) {
     StepCount steps = StepCount.ofTensors("tensor", shards, progress);
-    try (NewShards written = new NewShards(directory, Optional.empty(), io)) {
+    try (ShardStaging written = new ShardStaging(directory, Optional.empty(), io)) {
       for (SafetensorsFile shard : shards) {
         ShardWriter writer = written.begin(shard, shard, like);
         CopyTask.all(

@@ -16,7 +16,7 @@ import io.github.wandacuda.job.estimate.TimeEstimate;
 import io.github.wandacuda.job.output.CardFront;
 import io.github.wandacuda.job.output.Journal;
 import io.github.wandacuda.job.output.OutputDirectory;
-import io.github.wandacuda.job.output.OutputPlace;
+import io.github.wandacuda.job.output.OutputPrecheck;
 import io.github.wandacuda.job.output.SharedOutput;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
@@ -80,7 +80,7 @@ public final class StructureJob {
       gguf = Optional.of(new GgufStructure(request, model));
     } else {
       gguf = Optional.empty();
-      OutputPlace.check(request.output(), model.path(), request.resume());
+      OutputPrecheck.check(request.output(), model.path(), request.resume());
     }
     take(request.removed(), request.removed().plan(model));
   }
@@ -120,7 +120,7 @@ public final class StructureJob {
   /** Returns whether an earlier run has finished in the output, so that nothing will be done. */
   public boolean isFinished() {
     return gguf.map(GgufStructure::isFinished)
-        .orElseGet(() -> OutputPlace.isFinished(request.output()));
+        .orElseGet(() -> OutputPrecheck.isFinished(request.output()));
   }
 
   /** Returns how far the parts are, if {@link #runPart} was called; else null. */
@@ -196,7 +196,7 @@ public final class StructureJob {
   /** Removes a finished output with such a record, which goes last; added files stay. */
   public void remove(Provenance record) {
     Path place = request.output();
-    if (OutputPlace.record(place).filter(record::equals).isPresent()) {
+    if (OutputPrecheck.record(place).filter(record::equals).isPresent()) {
       sideFiles.withShards(smaller).stream()
           .flatMap(file -> Stream.iterate(file, Objects::nonNull, Path::getParent))
           .sorted(Comparator.reverseOrder())

@@ -18,7 +18,7 @@ import java.util.function.Consumer;
  * The output's shards while they are written, each under a temporary name until it is complete. A
  * background thread forces complete shards to the device and gives them their names.
  */
-public final class NewShards implements AutoCloseable {
+public final class ShardStaging implements AutoCloseable {
   private final OutputDirectory output;
   private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
   private final List<ShardWriter> open = new ArrayList<>();
@@ -34,7 +34,7 @@ public final class NewShards implements AutoCloseable {
    *     shard replaces the one that has its name; nothing for new shards
    * @param io how they are written
    */
-  public NewShards(OutputDirectory output, Optional<Consumer<Path>> check, DirectIo io) {
+  public ShardStaging(OutputDirectory output, Optional<Consumer<Path>> check, DirectIo io) {
     this.output = output;
     this.check = check;
     this.io = io;

@@ -19,8 +19,8 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /** Checks that a directory can become a run's output, before anything is written to it. */
-public final class OutputPlace {
-  private OutputPlace() {}
+public final class OutputPrecheck {
+  private OutputPrecheck() {}
 
   /**
    * Checks that a directory can become an output: it is empty or missing, and neither inside the

@@ -9,17 +9,17 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
 
 /** Where pruned modules are written. Safe for use by several threads. */
-public interface ShardTarget {
+public interface ModuleSink {
   /** No shards: what modules become stays in the memory that their requests bring. */
-  ShardTarget MEMORY = to(null);
+  ModuleSink MEMORY = to(null);
 
   /**
    * Returns one shard that all modules are written to, of which nobody is told.
    *
    * @param writer null to write nothing
    */
-  static ShardTarget to(ShardWriter writer) {
-    return new ShardTarget() {
+  static ModuleSink to(ShardWriter writer) {
+    return new ModuleSink() {
       @Override
       public ShardWriter of(LinearModule module) {
         return writer;

@@ -54,14 +54,14 @@ import org.slf4j.LoggerFactory;
  * finished, so that it can be resumed. A run that finds its input broken or its output wrong
  * deletes everything.
  */
-record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideFiles)
+record DirectoryTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideFiles)
     implements PruneTarget {
-  private static final Logger LOG = LoggerFactory.getLogger(OutputTarget.class);
+  private static final Logger LOG = LoggerFactory.getLogger(DirectoryTarget.class);
 
   /** The part of a calibrated run's fingerprint on which its last bits depend. */
   static final String ARITHMETIC = "backend";
 
-  OutputTarget(RunScope scope, Optional<OnCluster> cluster) {
+  DirectoryTarget(RunScope scope, Optional<OnCluster> cluster) {
     this(
         scope,
         cluster,
@@ -265,7 +265,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
   private record ClusterPass(
       RunScope scope, OnCluster on, OutputDirectory output, PruneTarget.Tools tools) {
     /** Writes and checks all shards; the results are in the natural order of their names. */
-    OutputTarget.Written run(Fingerprint fingerprint) {
+    DirectoryTarget.Written run(Fingerprint fingerprint) {
       boolean resumed = output.interrupted().isPresent();
       RunDescription run =
           RunDescription.of(scope, tools.plan(), scope.request().verify() || resumed, on.devices());
@@ -289,7 +289,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
         scope.chosen().forEach(module -> OutputDirectory.removeFile(pruned.of(module)));
       }
       pass.check(tools.plan().with(modules, masks));
-      return new OutputTarget.Written(modules, masks);
+      return new DirectoryTarget.Written(modules, masks);
     }
 
     /**
@@ -355,7 +355,7 @@ record OutputTarget(RunScope scope, Optional<OnCluster> cluster, SideFiles sideF
                   scope.model(),
                   new CalibrationRun(
                       OnCluster.SharedSource.of(scope.model()),
-                      fingerprint.parts().get(OutputTarget.ARITHMETIC),
+                      fingerprint.parts().get(DirectoryTarget.ARITHMETIC),
                       on.devices(),
                       run),
                   run.byMoments() ? scope.chosen() : List.of(),

@@ -13,8 +13,8 @@ import io.github.wandacuda.job.output.Journal;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunRecords;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.ModuleSink;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.ShardTarget;
 import io.github.wandacuda.pruning.mask.TileBuffers;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.system.BackgroundWork;
@@ -40,7 +40,7 @@ import java.util.function.BiConsumer;
  * header. A shard is written under a temporary name. When it is complete, a background thread
  * forces it to the device and gives it its name, while others are written.
  */
-final class OutputShards implements ShardTarget, AutoCloseable {
+final class PrunedShards implements ModuleSink, AutoCloseable {
   private final Journal journal;
   private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
   private final boolean withNorms;
@@ -61,7 +61,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
    * @param published called on the background thread with each shard that has its name, and its
    *     results
    */
-  public OutputShards(
+  public PrunedShards(
       Checkpoint source,
       OutputDirectory output,
       ResumableWork kept,
