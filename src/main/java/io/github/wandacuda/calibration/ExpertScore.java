@@ -17,13 +17,20 @@ public enum ExpertScore implements Labelled {
   /** The sum of g * |f|. */
   WEIGHTED("weighted"),
   /**
+   * The root of the mean of (g * |f|)^2 (the diagonal of HOPE's matrix, arXiv 2609.18916); 0 for an
+   * expert without tokens. A few tokens that need an expert much count for more than in {@link
+   * #REAP}.
+   */
+  MEAN_SQUARE("mean_square"),
+  /**
    * The mean over all tokens of the squared change of the mixture's output if the router loses the
    * expert. It runs each mixture once more for each of its experts.
    */
   DROP("drop");
 
   /** The scores that a single pass gives, with hardly any work beside it. */
-  public static final List<ExpertScore> CHEAP = List.of(REAP, FREQUENCY, EAN, WEIGHTED);
+  public static final List<ExpertScore> CHEAP =
+      List.of(REAP, FREQUENCY, EAN, WEIGHTED, MEAN_SQUARE);
 
   private final String ending;
 

@@ -59,6 +59,9 @@ final class ExpertSums {
           double[] frequency = all.of(ExpertScore.FREQUENCY, router, tokens.length);
           double[] mean = all.of(ExpertScore.REAP, router, tokens.length);
           Arrays.setAll(mean, expert -> weighted[expert] / Math.max(1, frequency[expert]));
+          double[] square = all.of(ExpertScore.MEAN_SQUARE, router, tokens.length);
+          Arrays.setAll(
+              square, expert -> Math.sqrt(square[expert] / Math.max(1, frequency[expert])));
           double[] drop = all.sums.getOrDefault(ExpertScore.DROP.tensor(router), new double[0]);
           Arrays.setAll(drop, expert -> drop[expert] / tokens[expert]);
         });
@@ -122,15 +125,19 @@ final class ExpertSums {
       double[] squares = squares(output);
       double norms = 0;
       double weighted = 0;
+      double weightedSquares = 0;
       for (int row = 0; row < squares.length; row++) {
         double norm = Math.sqrt(squares[row]);
+        double factor = weights[row];
         norms += norm;
-        weighted += weights[row] * norm;
+        weighted += factor * norm;
+        weightedSquares += factor * factor * squares[row];
       }
       int experts = tokens(expert).length;
       of(ExpertScore.FREQUENCY, expert.router(), experts)[expert.index()] += squares.length;
       of(ExpertScore.EAN, expert.router(), experts)[expert.index()] += norms;
       of(ExpertScore.WEIGHTED, expert.router(), experts)[expert.index()] += weighted;
+      of(ExpertScore.MEAN_SQUARE, expert.router(), experts)[expert.index()] += weightedSquares;
     }
 
     @Override

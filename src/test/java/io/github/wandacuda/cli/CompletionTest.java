@@ -74,7 +74,7 @@ class CompletionTest {
     "devices, --precision, fast high",
     "prune, --refine, swaps",
     "prune, --scope, row matrix",
-    "prune, --score, reap frequency ean weighted drop loss influence angular greedy wanda flap"
+    "prune, --score, reap frequency ean weighted mean-square drop loss influence angular greedy wanda flap"
         + " magnitude",
     "prune, --structure, experts blocks channels heads auto",
     "prune, --unreached, magnitude keep fail",

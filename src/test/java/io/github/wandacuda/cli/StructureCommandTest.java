@@ -273,7 +273,9 @@ class StructureCommandTest {
     prune(source, "--remove 1 --sparsity 0.5 --statistics nowhere")
         .isRefused(2, "--remove and --sparsity exclude each other");
     prune(source, "--score best --statistics nowhere")
-        .isRefused(2, "one of [reap, frequency, ean, weighted, drop] for experts, found 'best'");
+        .isRefused(
+            2,
+            "one of [reap, frequency, ean, weighted, mean-square, drop] for experts, found 'best'");
     InProcess.line("prune --model %s --output %s --structure all", source, output)
         .isRefused(2, "--structure: expected experts or blocks or channels or heads or auto");
     prune(source, "--remove 1 --shard-size 0 --statistics %s", scores(source, 1))

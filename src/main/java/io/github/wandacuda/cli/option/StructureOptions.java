@@ -68,8 +68,8 @@ public final class StructureOptions {
       names = "--score",
       paramLabel = "NAME",
       description =
-          "What goes first, the lowest: experts by reap, frequency, ean, weighted or drop (default:"
-              + " reap); blocks by loss, influence or angular (default: loss); channels and heads by"
+          "What goes first, the lowest: experts by reap, frequency, ean, weighted, mean-square or"
+              + " drop (default: reap); blocks by loss, influence or angular (default: loss); channels and heads by"
               + " greedy, wanda, flap or magnitude (default: greedy).",
       completionCandidates = ScoreNames.class)
   private String score;
