@@ -76,7 +76,8 @@ make_tests() {
   find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend[CDSRT]*' -o -path '*/pruning/Recipe*' \
     -o -name 'CudaSelectKernelsTest*' -o -name 'DamagedCuda*' -o -name 'GpuParity*Experts*' -o -name 'DamagedForward*' \
     -o -name 'DamagedKernelTest*' \) -delete
-  rm -r "$scratch/tests/io/github/wandacuda"/{checkpoint,cli,cluster,docs,error,evaluate,faults,io,job,launcher,model,report,system,text}
+  (cd "$scratch/tests/io/github/wandacuda" && rm -r checkpoint cli cluster docs error evaluate faults hub io job launcher model \
+    report system text)
   "$jdk/bin/java" "$root/src/build/Relocate.java" "$scratch/tests" com/fasterxml/jackson io/github/wandacuda/jackson
   "$jdk/bin/jar" --create --file "$out/lib/tests.jar" -C "$scratch/tests" .
   mvn -B -ntp -q -f "$root/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
@@ -90,10 +91,10 @@ make_tests() {
   # Tests look which of them were read.
   (cd "$root" && cp --parents kernels/*/*.cl "$out")
   # Families of kernels that others have too, or that tests of operations run.
-  (cd "$out/testdata/fixtures" && rm -r apertus cohere cohere2 deepseek_v2 ernie4_5_moe exaone4 gemma3_text \
+  (cd "$out/testdata/fixtures" && rm -r apertus cohere cohere2 deepseek_v2 ernie4_5_moe exaone4 gemma gemma3_text \
     gemma3_text-pattern glm4 glm4_moe glm4_moe-mtp gpt_neox gpt_neox-sequential granite granitemoe hunyuan_v1_dense \
-    llama-dynamic llama-yarn llama4_text minimax_m2 ministral3 mistral nemotron olmo2 olmo3 olmoe phi3 phi3-longrope phimoe qwen2 \
-    qwen3_5_text qwen3_moe seed_oss stablelm starcoder2)
+    llama-dynamic llama-yarn llama4_text minimax_m2 ministral3 mistral nemotron olmo2 olmo3 olmoe opt-350m phi3 \
+    phi3-longrope phimoe qwen2 qwen3_5_text qwen3_moe seed_oss stablelm starcoder2)
   # Formats of codes that a test of the kernel has too.
   find "$out/testdata/quantized" -mindepth 1 -maxdepth 1 ! -name mxfp4-gpt_oss ! -name fp8-block-bf16-qwen3 -exec rm -r {} +
 }
