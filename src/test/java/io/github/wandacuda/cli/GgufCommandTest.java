@@ -9,6 +9,7 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TensorBytes;
@@ -97,7 +98,11 @@ class GgufCommandTest {
     "qwen3, heads, --sparsity 0.5",
     "gemma3_text-pattern-adjusted, blocks, --remove 1",
     "llama-gqa, channels, --sparsity 0.5",
-    "granite, heads, --sparsity 0.5"
+    "granite, heads, --sparsity 0.5",
+    "llama-gqa, heads, --sparsity 0.5",
+    "glm4, heads, --sparsity 0.5",
+    "glm4, channels, --sparsity 0.5",
+    "phi3, channels, --sparsity 0.5"
   })
   void whatIsLeftIsWhatOtherFormsHave(String model, String structure, String share)
       throws IOException {
@@ -186,14 +191,72 @@ class GgufCommandTest {
     assertThat(output).doesNotExist();
   }
 
+  /** Of 352 channels 88 would go; 64 do, as what reads them has codes in blocks of 32. */
+  @ParameterizedTest
+  @CsvSource({"greedy", "wanda", "flap", "magnitude"})
+  void channelsOfCodesGoByWholeBlocks(String score) throws IOException {
+    Path file = FOLDER.resolve("tiny-llama-Q4_0.gguf");
+    removeOf(file, "channels", "--sparsity 0.25 --score " + score).succeeds();
+    removed()
+        .of(Structure.CHANNELS)
+        .forEach(
+            (block, gone) -> {
+              assertThat(gone).hasSize(64);
+              for (int at = 0; at < gone.size(); at++) {
+                assertThat(gone.get(at) % 32).isEqualTo(at % 32);
+                assertThat(gone.get(at) / 32).isEqualTo(gone.get(at - at % 32) / 32);
+              }
+            });
+    verify(file).succeeds();
+    InProcess.line(
+            "perplexity --model %s --tokens %s --backend cpu",
+            output, FOLDER.resolve("tokens/tiny-llama.json"))
+        .succeeds();
+  }
+
+  private Ended removeOf(Path file, String structure, String options) {
+    String tokens = file.getFileName().toString().startsWith("wide") ? "wide" : "tiny-llama";
+    return prune(
+        "--model %s --structure %s --calibration %s --samples 2 --output %s " + options,
+        file,
+        structure,
+        FOLDER.resolve("tokens/%s.json".formatted(tokens)),
+        output);
+  }
+
+  /** A group has two heads of 32, so its columns are whole blocks. */
   @Test
-  void singleColumnsOfCodesStay() {
-    Path file = FOLDER.resolve("tiny-llama-Q4_K_M.gguf");
-    Ended refused =
-        prune(
-            "--model %s --structure channels --sparsity 0.25 --calibration %s --output %s",
-            file, FOLDER.resolve("tokens/tiny-llama.json"), output);
-    refused.fails(2, "whose codes share a scale by 32");
+  void headsOfCodesGoWhereTheirColumnsAreWholeBlocks() throws IOException {
+    Path file = FOLDER.resolve("tiny-llama-Q4_0.gguf");
+    removeOf(file, "heads", "--remove 1").succeeds();
+    assertThat(removed().count(Structure.HEADS)).isEqualTo(1);
+    verify(file).succeeds();
+  }
+
+  /** 512 channels are two blocks of codes, and both groups of heads share one. */
+  @Test
+  void wideBlocksOfCodesGoAsOne() {
+    Path file = FOLDER.resolve("wide-llama-Q4_K.gguf");
+    removeOf(file, "heads", "--remove 1").fails(3, "2 or more times 2 groups of heads");
+    removeOf(file, "channels", "--remove 32").fails(3, "such as 256");
+    removeOf(file, "channels", "--remove 256").succeeds();
+    verify(file).succeeds();
+  }
+
+  /** Said before samples run, with a number that works. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "channels | --remove 40 | a multiple of 32 of the 352 channels of each block to remove, such as 32",
+        "channels | --remove 350 | such as 320",
+        "channels | --sparsity 0.05 | at least 0.091, which removes 32 of 352 channels",
+        "channels | --sparsity 0.15 --multiple 12 | at least 0.1819, which removes 64 of 352 channels"
+      })
+  void partsOfBlocksOfCodesAreRefused(String structure, String options, String message) {
+    Path file = FOLDER.resolve("tiny-llama-Q4_0.gguf");
+    removeOf(file, structure, options).fails(3, message);
+    assertThat(output).doesNotExist();
   }
 
   @Test

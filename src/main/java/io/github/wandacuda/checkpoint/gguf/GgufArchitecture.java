@@ -26,6 +26,7 @@ import java.util.TreeMap;
  * @param plusOne whether norms' weights are stored with 1 added
  * @param fusedByHead whether Hugging Face has q, k and v of a head side by side, where GGUF has all
  *     q first, then all k and all v
+ * @param interleaved whether Hugging Face has rows of an expert's gate and up by turns, in codes
  * @param transposed the weights that Hugging Face stores as [inputs, outputs]
  * @param names Hugging Face's names by GGUF's: of a tensor, or of all that begin with one and a
  *     dot; {@code N} stands for a block's number and {@code E} for an expert's
@@ -35,18 +36,52 @@ import java.util.TreeMap;
  * @param tensors keys of GGUF that have a number for each block, by the tensors of one number that
  *     Hugging Face has for them
  * @param ifThere keys of {@code config.json} that are true if block 0 has a tensor
+ * @param rules what llama.cpp takes from the architecture and the number of blocks
  */
 record GgufArchitecture(
     String modelType,
     boolean pairs,
     boolean plusOne,
     boolean fusedByHead,
+    boolean interleaved,
     List<String> transposed,
     Map<String, String> names,
     Map<String, String> config,
     JsonNode constants,
     Map<String, String> tensors,
-    Map<String, String> ifThere) {
+    Map<String, String> ifThere,
+    Rules rules) {
+  /**
+   * What llama.cpp takes from an architecture's name and from numbers of blocks, without a key that
+   * would say it.
+   *
+   * @param windowPeriod of so many blocks the last one has no window, where no key says otherwise;
+   *     0 where blocks have none by their number
+   * @param windowed whether there are windows although no key says how long
+   * @param squareAttention whether the heads together must be as wide as the embedding
+   * @param otherScaleAt the number of blocks at which the attention's scale is that of the
+   *     embedding's width over the heads, not of a head's size; 0 for none
+   * @param withoutQueryRank the numbers of blocks at which queries come from one matrix, at others
+   *     from two; empty where a key says it
+   */
+  record Rules(
+      int windowPeriod,
+      boolean windowed,
+      boolean squareAttention,
+      int otherScaleAt,
+      List<Integer> withoutQueryRank) {
+    private static Rules of(JsonNode json) {
+      List<Integer> blocks = new ArrayList<>();
+      json.path("without_query_rank").forEach(count -> blocks.add(count.intValue()));
+      return new Rules(
+          json.path("window_period").intValue(),
+          json.path("windowed").booleanValue(),
+          json.path("square_attention").booleanValue(),
+          json.path("other_scale_at").intValue(),
+          List.copyOf(blocks));
+    }
+  }
+
   private static final String TABLE = "architectures.json";
   private static final String COMMON = "common";
 
@@ -90,12 +125,14 @@ record GgufArchitecture(
         own.path("pairs").booleanValue(),
         own.path("plus_one").booleanValue(),
         own.path("fused_by_head").booleanValue(),
+        own.path("interleaved").booleanValue(),
         transposed,
         merged(common.path("names"), own.path("names")),
         merged(common.path("config"), own.path("config")),
         own.path("constants"),
         merged(own.path("tensors"), own.path("none")),
-        merged(own.path("if_there"), own.path("none")));
+        merged(own.path("if_there"), own.path("none")),
+        Rules.of(own.path("llama_cpp")));
   }
 
   /** Returns the texts of both by their keys; a null takes one away. */

@@ -18,7 +18,8 @@ import java.util.OptionalLong;
  * <ul>
  *   <li>{@code @blocks}: decoder blocks, without those that predict further tokens; {@code
  *       @last_block}: the number of the last one
- *   <li>{@code @head}: a head's size; {@code @key_value_heads}: heads of keys, as many as of queries
+ *   <li>{@code @scale}: the number by whose root heads' scores are divided; {@code @key_value_heads}:
+ *       heads of keys, as many as of queries
  *       where no key says otherwise
  *   <li>{@code @rotary_share}: the part of a head that is rotated, nothing where all of it is;
  *       {@code @unrotated}: the size of the part of a latent head that isn't
@@ -38,7 +39,7 @@ final class GgufConfig {
   GgufConfig(GgufFiles files) {
     this.files = files;
     keys = new GgufKeys(files.path(), files.keys());
-    architecture = GgufArchitecture.of(files.path(), keys.architecture(), keys.experts() > 0);
+    architecture = keys.architectureOf();
     keys.requireBlocks(files.tensors().keySet());
   }
 
@@ -83,7 +84,7 @@ final class GgufConfig {
     switch (from) {
       case "@blocks" -> putWhole(key, keys.blocks());
       case "@last_block" -> putWhole(key, keys.blocks() - 1);
-      case "@head" -> putWhole(key, keys.headSize());
+      case "@scale" -> putWhole(key, scaledBy());
       case "@key_value_heads" -> putWhole(key, keys.keyValueHeads());
       case "@rotary_share" -> putRotaryShare(key);
       case "@unrotated" ->
@@ -94,6 +95,13 @@ final class GgufConfig {
       case "@vocabulary" -> putWhole(key, vocabulary());
       default -> throw new IllegalStateException(from);
     }
+  }
+
+  /** Returns the number by whose root llama.cpp divides scores of Gemma's heads. */
+  private long scaledBy() {
+    return keys.allBlocks() == architecture.rules().otherScaleAt()
+        ? keys.needed(GgufKeys.EMBEDDING) / keys.heads()
+        : keys.headSize();
   }
 
   /** Puts a number as the parser of JSON would have it. */

@@ -19,8 +19,10 @@ import java.util.regex.Matcher;
 final class GgufKeys {
   static final String ARCHITECTURE = "general.architecture";
 
-  private static final String BLOCK_COUNT = "block_count";
-  private static final String HEADS = "attention.head_count";
+  static final String BLOCK_COUNT = "block_count";
+  static final String PREDICTORS = "nextn_predict_layers";
+  static final String EMBEDDING = "embedding_length";
+  static final String HEADS = "attention.head_count";
   private static final String KEY_VALUE_HEADS = "attention.head_count_kv";
   private static final String HEAD_SIZE = "attention.key_length";
 
@@ -50,6 +52,15 @@ final class GgufKeys {
   /** Returns the architecture's name. */
   String architecture() {
     return architecture;
+  }
+
+  /**
+   * Returns what the architecture is in Hugging Face's models.
+   *
+   * @throws io.github.wandacuda.error.InputException if it isn't known
+   */
+  GgufArchitecture architectureOf() {
+    return GgufArchitecture.of(file, architecture, experts() > 0);
   }
 
   /** Returns the value of a key that isn't the architecture's, by its whole name. */
@@ -121,7 +132,7 @@ final class GgufKeys {
 
   /** Returns how many decoder blocks there are, which come first. */
   long blocks() {
-    return allBlocks() - whole("nextn_predict_layers").orElse(0);
+    return allBlocks() - whole(PREDICTORS).orElse(0);
   }
 
   /**
@@ -164,8 +175,7 @@ final class GgufKeys {
   }
 
   long headSize() {
-    return positive(
-        HEAD_SIZE, whole(HEAD_SIZE).orElseGet(() -> needed("embedding_length") / heads()));
+    return positive(HEAD_SIZE, whole(HEAD_SIZE).orElseGet(() -> needed(EMBEDDING) / heads()));
   }
 
   /** Returns how many experts a mixture has; 0 if there is none. */

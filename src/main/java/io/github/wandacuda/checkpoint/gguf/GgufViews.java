@@ -296,7 +296,7 @@ final class GgufViews {
   }
 
   private boolean isInterleaved() {
-    return architecture.modelType().equals("gpt_oss");
+    return architecture.interleaved();
   }
 
   private void addGates(Stored gate, String name, int block) {

@@ -118,11 +118,16 @@ public record RemovedParts(SortedMap<Structure, SortedMap<Integer, List<Integer>
             case AUTO -> throw new IllegalStateException(kind.label());
           };
     }
-    return described ? smaller.described("Without some " + said() + ", by wanda-cuda.") : smaller;
+    return described
+        ? smaller.described("Without %s, by wanda-cuda.".formatted(said(model)))
+        : smaller;
   }
 
-  private String said() {
-    return kinds.keySet().stream().map(Structure::parts).collect(Collectors.joining(", "));
+  /** Returns how many of what go, such as "1 of 4 experts a block". */
+  private String said(ModelDirectory model) {
+    return kinds.keySet().stream()
+        .map(kind -> kind.went(count(kind), kind.find(model).size()))
+        .collect(Collectors.joining(", "));
   }
 
   /** Returns the numbers of what stays of a kind, by block. */

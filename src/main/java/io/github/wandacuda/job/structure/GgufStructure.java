@@ -2,7 +2,6 @@ package io.github.wandacuda.job.structure;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.gguf.GgufCopy;
-import io.github.wandacuda.checkpoint.gguf.GgufRemoval;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
@@ -16,7 +15,6 @@ import io.github.wandacuda.job.record.RemovalRecord;
 import io.github.wandacuda.job.record.RemovedParts;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
 import java.nio.file.Files;
 import java.util.function.LongConsumer;
@@ -40,9 +38,6 @@ final class GgufStructure {
     if (request.update() != Update.NONE) {
       throw ErrorDetails.file(model.path())
           .refused("`update` none for a GGUF file, whose codes stay", request.update().label());
-    }
-    if (request.removed().kinds().keySet().stream().anyMatch(Structure::isOfWidth)) {
-      GgufRemoval.whole(model.checkpoint()).requirePlainColumns();
     }
   }
 

@@ -3,6 +3,7 @@ package io.github.wandacuda.job.structure;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.gguf.GgufRemoval;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
@@ -50,10 +51,26 @@ public record RemovalRequest(Structure.Parts parts, boolean requantize) {
    * here.
    *
    * @throws InputException if it hasn't
+   * @throws UsageException if llama.cpp wouldn't load what is left of a file in GGUF
    */
   public void check(ModelDirectory model) {
-    if (parts.structure() != Structure.AUTO) {
-      int unused = count(parts.structure().find(model));
+    if (parts.structure() == Structure.AUTO) {
+      return;
+    }
+    Removal removal = parts.structure().find(model);
+    int gone = count(removal);
+    if (model.isGguf()) {
+      checkGguf(GgufRemoval.whole(model.checkpoint()), removal.size(), gone);
+    }
+  }
+
+  /** Checks what llama.cpp doesn't load, as far as it doesn't depend on which of the parts go. */
+  private void checkGguf(GgufRemoval whole, int size, int gone) {
+    switch (parts.structure()) {
+      case EXPERTS -> whole.requireExperts(size - gone);
+      case BLOCKS -> whole.requireBlocksWithout(gone);
+      case HEADS -> whole.requireFewerHeads();
+      case CHANNELS, AUTO -> {}
     }
   }
 

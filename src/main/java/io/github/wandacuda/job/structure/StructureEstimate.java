@@ -19,6 +19,7 @@ import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.removal.Removal;
 import io.github.wandacuda.pruning.fit.OutputFit;
 import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
@@ -212,12 +213,14 @@ final class StructureEstimate {
   /** Fits a corner of a module, by inputs that have nothing to do with each other. */
   private double fit(LinearModule module, Structure wanted, RemovedParts parts) {
     boolean narrows = parts.kinds().containsKey(wanted);
-    int width = narrows ? module.columns() / wanted.find(model).size() : 1;
+    Removal all = narrows ? wanted.find(model) : null;
+    int step = narrows ? all.step() : 1;
+    int width = narrows ? module.columns() / all.size() * step : 1;
     int groups = Math.max(1, Math.min(module.columns(), WIDTH) / width);
     int columns = groups * width;
     int rows = Math.min(module.rows(), WIDTH);
     double wider = (double) module.columns() / columns;
-    int gone = Math.min(groups - 1, (int) Math.round(parts.count(wanted) / wider));
+    int gone = Math.min(groups - 1, (int) Math.round(parts.count(wanted) / step / wider));
     boolean realigns = update == Update.REALIGN;
     try (Workers workers = new Workers(backend.concurrency());
         Arena arena = Arena.ofShared()) {

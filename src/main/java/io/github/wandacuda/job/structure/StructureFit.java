@@ -25,6 +25,7 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.removal.Removal;
 import io.github.wandacuda.model.removal.StructurePlan;
 import io.github.wandacuda.pruning.ModuleTiles;
 import io.github.wandacuda.pruning.fit.OutputFit;
@@ -38,6 +39,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +49,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Goes through the blocks of a model that becomes smaller, with all samples: chooses the channels
@@ -103,7 +106,10 @@ public record StructureFit(
     ModelDirectory smaller = known.kinds().isEmpty() ? dense : known.plan(dense).opened();
     SortedMap<Structure, SortedMap<Integer, List<Integer>>> found = new TreeMap<>();
     removed.kinds().forEach((kind, some) -> found.put(kind, new TreeMap<>(some)));
-    int groups = found.containsKey(Structure.HEADS) ? Structure.HEADS.find(dense).size() : 0;
+    Map<Structure, Removal> widths = new EnumMap<>(Structure.class);
+    found.keySet().stream()
+        .filter(Structure::isOfWidth)
+        .forEach(kind -> widths.put(kind, kind.find(dense)));
     List<Path> files = new ArrayList<>();
     double perplexity;
     List<Integer> blocks = removed.left(DecoderFamilies.shape(dense).blocks());
@@ -136,7 +142,7 @@ public record StructureFit(
                 decoder.readAhead(index + 1);
                 Map<TensorInfo, MemorySegment> fitted = new LinkedHashMap<>();
                 Step step =
-                    new Step(this, smaller, number, groups, block, workers, arena, found, fitted);
+                    new Step(this, smaller, number, widths, block, workers, arena, found, fitted);
                 for (Half half : Half.values()) {
                   int first = half.ordinal() * PASSES / 2;
                   if (realigns()) {
@@ -178,7 +184,7 @@ public record StructureFit(
    * A block of the smaller model.
    *
    * @param number the block's in the dense model
-   * @param groups of heads
+   * @param widths the channels or heads that blocks have, where some of them go
    * @param found takes what goes
    * @param fitted takes the tensors with fitted weights, of whose places the lengths hold
    */
@@ -186,7 +192,7 @@ public record StructureFit(
       StructureFit of,
       ModelDirectory smaller,
       int number,
-      int groups,
+      Map<Structure, Removal> widths,
       Block block,
       Workers workers,
       Arena arena,
@@ -224,10 +230,16 @@ public record StructureFit(
       OutputFit fit = new OutputFit(of.backend.operations(), workers, memory, wide, moments);
       List<Integer> kept = IntStream.range(0, source.columns()).boxed().toList();
       if (found.containsKey(wanted)) {
-        int width = wanted == Structure.CHANNELS ? 1 : kept.size() / groups;
+        int width = kept.size() / widths.get(wanted).size();
+        int together = widths.get(wanted).step();
+        int count = of.removed.count(wanted) / together;
         List<Integer> gone =
-            fit.lowest(of.asked.columnScore(), width, of.removed.count(wanted), of.realigns())
-                .orElseThrow(() -> unfit(module));
+            fit
+                .lowest(of.asked.columnScore(), width * together, count, of.realigns())
+                .orElseThrow(() -> unfit(module))
+                .stream()
+                .flatMap(run -> range(run * together, (run + 1) * together))
+                .toList();
         found.get(wanted).put(number, gone);
         Set<Integer> all = Set.copyOf(gone);
         kept = kept.stream().filter(at -> !all.contains(at / width)).toList();
@@ -239,6 +251,10 @@ public record StructureFit(
       return source instanceof QuantizedMatrix codes
           ? round(module, codes, wide, left)
           : install(module, wide, kept, left);
+    }
+
+    private static Stream<Integer> range(int begin, int end) {
+      return IntStream.range(begin, end).boxed();
     }
 
     /** Gives the block the codes nearest to what was fitted, and turns it into their change. */

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockScore;
 import io.github.wandacuda.calibration.ExpertScore;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.gguf.GgufRemoval;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
@@ -150,9 +151,9 @@ public record StructureSearch(
       if (gone > 0) {
         first = first.with(Structure.BLOCKS, RemovedParts.blocks(order.subList(0, gone)));
       }
-      int most =
-          heads.map(all -> Math.min(all.size() - 1, (int) Math.ceil(all.size() * ratio))).orElse(0);
-      for (int group : new TreeSet<>(List.of(0, Math.min(1, most), most))) {
+      int step = heads.map(Removal::step).orElse(1);
+      int most = heads.map(all -> mostHeads(all, ratio)).orElse(0);
+      for (int group : new TreeSet<>(List.of(0, Math.min(step, most), most))) {
         mix(first, group, filler, rest, wanted, scored).ifPresent(mixes::add);
       }
     }
@@ -164,6 +165,11 @@ public record StructureSearch(
               "%s, which is %s".formatted(ratio, ratio < HALF ? "too little" : "too much"));
     }
     return mixes;
+  }
+
+  private static int mostHeads(Removal heads, double ratio) {
+    int most = Math.min(heads.size() - 1, (int) Math.ceil(heads.size() * ratio));
+    return most / heads.step() * heads.step();
   }
 
   private static List<Integer> order(StructureChoice choice, BlockRemoval blocks, double ratio) {
@@ -185,12 +191,16 @@ public record StructureSearch(
     int blocks = DecoderFamilies.shape(model).blocks();
     RemovedParts mix = heads == 0 ? first : first.withFirst(Structure.HEADS, blocks, heads);
     try {
+      if (heads > 0) {
+        Structure.HEADS.find(model).requireRemovable(heads);
+      }
       long before = saved(mix);
       double left = wanted - before;
       int step = rest.step();
       double each = (double) (saved(filled(mix, filler, rest, step, choice)) - before) / step;
       int multiple = asked.parts().multiple();
-      int unit = multiple > 0 ? multiple : WidthRemoval.ofWide(rest.size());
+      int unit =
+          rest instanceof WidthRemoval channels ? channels.unit(multiple) : Math.max(1, multiple);
       int kept = (int) Math.round((rest.size() - left / each) / unit) * unit;
       int count =
           filler == Structure.CHANNELS
@@ -203,8 +213,11 @@ public record StructureSearch(
         rest.requireRemovable(count);
         mix = filled(mix, filler, rest, count, choice);
       }
+      if (model.isGguf()) {
+        GgufRemoval unused = mix.gguf(model, false);
+      }
       return mix.kinds().isEmpty() ? Optional.empty() : Optional.of(mix);
-    } catch (InputException e) {
+    } catch (InputException | UsageException e) {
       return Optional.empty(); // These can't go together.
     }
   }

@@ -3,6 +3,8 @@ package io.github.wandacuda.model.removal;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SlicedTensor;
+import io.github.wandacuda.checkpoint.gguf.GgufRemoval;
+import io.github.wandacuda.checkpoint.gguf.GgufType;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block.Half;
@@ -19,6 +21,7 @@ import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.NormDescription;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -73,6 +76,9 @@ public final class WidthRemoval implements Removal {
   private final int groups;
   private final int width;
 
+  /** How many neighbours go together, since their columns share a block of codes. */
+  private final int together;
+
   /** The dimension along which each tensor is cut, by the tensor's full name. */
   private final Map<String, Cut> cuts = new HashMap<>();
 
@@ -116,6 +122,8 @@ public final class WidthRemoval implements Removal {
       }
       requireKey(List.of(HEADS), "the number of heads");
     }
+    int ofCodes = codes().blockElements();
+    together = ofCodes / gcd(ofCodes, width);
     for (int block = 0; block < blocks(); block++) {
       if (half == Half.MLP) {
         addChannels(block, mlp(decoder.block().apply(block)));
@@ -124,6 +132,23 @@ public final class WidthRemoval implements Removal {
       }
     }
     requireDescribed();
+  }
+
+  /** Returns the type of a GGUF file's matrices that read the channels or heads. */
+  private GgufType codes() {
+    if (!model.isGguf()) {
+      return GgufType.F32;
+    }
+    GgufRemoval whole = GgufRemoval.whole(model.checkpoint());
+    return half == Half.MLP ? whole.typeOfChannels() : whole.typeOfHeads();
+  }
+
+  private static int gcd(int one, int other) {
+    return BigInteger.valueOf(one).gcd(BigInteger.valueOf(other)).intValue();
+  }
+
+  private static int leastMultiple(int one, int other) {
+    return one / gcd(one, other) * other;
   }
 
   /** Checks that the family accepts the sizes that the config of a smaller model will have. */
@@ -273,11 +298,18 @@ public final class WidthRemoval implements Removal {
   }
 
   /**
-   * Returns the number of which the channels of a wide MLP stay a multiple, as kernels and file
-   * formats ask for; 1 for a narrow MLP.
+   * Returns the number of which the channels that stay are a multiple.
+   *
+   * @param multiple what is asked for, or 0 for what kernels and file formats ask for of wide MLPs
    */
-  public static int ofWide(int channels) {
-    return channels >= WIDE ? WIDE_MULTIPLE : 1;
+  public int unit(int multiple) {
+    int usual = groups >= WIDE ? WIDE_MULTIPLE : 1;
+    return leastMultiple(multiple > 0 ? multiple : usual, together);
+  }
+
+  @Override
+  public int step() {
+    return together;
   }
 
   /**
@@ -288,27 +320,23 @@ public final class WidthRemoval implements Removal {
   public int share(double ratio, int multiple) {
     int count = (int) (groups * ratio);
     if (half == Half.ATTENTION) {
-      return count;
+      return count / together * together;
     }
-    int usual = groups < WIDE && groups % MULTIPLE == 0 ? MULTIPLE : ofWide(groups);
-    int unit = multiple > 0 ? multiple : usual;
+    boolean narrow = groups < WIDE && groups % MULTIPLE == 0;
+    int unit = unit(multiple == 0 && narrow ? MULTIPLE : multiple);
     return Math.max(0, groups - Math.ceilDiv(groups - count, unit) * unit);
   }
 
   @Override
   public void requireRemovable(int count) {
-    String parts = half == Half.MLP ? "channels" : "groups of heads";
-    if (groups == 1) {
-      throw place.wrong("2 or more %s in each block, to remove some".formatted(parts), "1");
-    }
-    if (count < 1 || count >= groups) {
-      throw place.wrong(
-          "1 to %d of the %d %s of each block to remove".formatted(groups - 1, groups, parts),
-          count);
-    }
-    int left = (groups - count) * width;
-    if (half == Half.ATTENTION && model.config().decoder().modelType().equals("llama")) {
-      int heads = left / headSize();
+    requireSome(count);
+    requireWholeBlocks(count);
+    boolean divides =
+        half == Half.ATTENTION
+            && !model.isGguf()
+            && model.config().decoder().modelType().equals("llama");
+    if (divides) {
+      int heads = (groups - count) * width / headSize();
       if (decoder.shape().hiddenSize() % heads != 0) {
         throw place
             .part(HEADS)
@@ -321,6 +349,41 @@ public final class WidthRemoval implements Removal {
     }
   }
 
+  private String parts() {
+    return half == Half.MLP ? "channels" : "groups of heads";
+  }
+
+  private void requireSome(int count) {
+    if (groups == 1) {
+      throw place.wrong("2 or more %s in each block, to remove some".formatted(parts()), "1");
+    }
+    if (count < 1 || count >= groups) {
+      throw place.wrong(
+          "1 to %d of the %d %s of each block to remove".formatted(groups - 1, groups, parts()),
+          count);
+    }
+  }
+
+  /** Checks that no block of codes would lose some of its columns. */
+  private void requireWholeBlocks(int count) {
+    if (count % together == 0) {
+      return;
+    }
+    ErrorDetails why =
+        place.hint("%d columns of %s share scales".formatted(codes().blockElements(), codes()));
+    int blocks = groups / together;
+    if (blocks < 2) {
+      throw why.wrong(
+          "2 or more times %d %s in each block, to remove some".formatted(together, parts()),
+          groups);
+    }
+    int nearest = Math.clamp(Math.round((double) count / together), 1, blocks - 1) * together;
+    throw why.wrong(
+        "a multiple of %d of the %d %s of each block to remove, such as %d"
+            .formatted(together, groups, parts(), nearest),
+        count);
+  }
+
   private int headSize() {
     return attention(decoder.block().apply(0)).heads().size();
   }
@@ -328,7 +391,7 @@ public final class WidthRemoval implements Removal {
   @Override
   public StructurePlan without(Map<Integer, List<Integer>> removed) {
     int count = removed.values().stream().mapToInt(List::size).findFirst().orElse(0);
-    requireRemovable(count);
+    requireSome(count);
     List<List<Integer>> kept = new ArrayList<>();
     for (int block = 0; block < blocks(); block++) {
       Set<Integer> gone = Set.copyOf(removed.getOrDefault(block, List.of()));

@@ -88,6 +88,16 @@ final class EditedGguf {
     return this;
   }
 
+  /** Puts the same tensor under another name, behind all others. */
+  EditedGguf copied(String name, String other) {
+    return tensor(other, Objects.requireNonNull(tensors.get(name), name));
+  }
+
+  /** Returns the names of the tensors that begin with a text. */
+  List<String> names(String begin) {
+    return tensors.keySet().stream().filter(name -> name.startsWith(begin)).toList();
+  }
+
   /** Calls a tensor otherwise, behind all others. */
   EditedGguf renamed(String name, String other) {
     return tensor(other, Objects.requireNonNull(tensors.remove(name), name));

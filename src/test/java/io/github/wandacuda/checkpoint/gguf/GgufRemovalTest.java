@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Smaller models against those that a reference in NumPy made, which llama.cpp has run. */
 class GgufRemovalTest {
@@ -54,6 +55,14 @@ class GgufRemovalTest {
   static GgufRemoval removed(GgufRemoval model, JsonNode operation) {
     return switch (operation.path("kind").textValue()) {
       case "experts" -> model.keepExperts(kept(operation.path("kept")));
+      case "all" -> {
+        GgufRemoval smaller = model;
+        for (JsonNode each : operation.path("operations")) {
+          smaller = removed(smaller, each);
+        }
+        yield smaller;
+      }
+      case "neurons" -> model.keepChannels(kept(operation.path("kept")));
       case "heads" -> model.keepHeads(kept(operation.path("kept")));
       case "blocks" -> {
         Set<Integer> blocks = new TreeSet<>();
@@ -171,5 +180,81 @@ class GgufRemovalTest {
         "gpt_oss-MXFP4.gguf",
         "a block with a window among those that stay",
         model -> model.removeBlocks(Set.of(0)));
+    assertRefused(
+        "arch/glm4_moe-mtp-F32.gguf",
+        "no blocks that predict further tokens",
+        model -> model.keepHeads(new TreeMap<>(Map.of(0, List.of(0)))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "qwen2",
+        "qwen2_moe",
+        "olmo2",
+        "olmoe",
+        "stablelm",
+        "nemotron",
+        "gpt2",
+        "gpt_neox",
+        "bloom",
+        "phi3"
+      })
+  void headsStayWhereTheyMustBeAsWideAsTheEmbedding(String model) {
+    assertRefused(
+        "arch/%s-F32.gguf".formatted(model),
+        "heads needn't be as wide as its embedding",
+        whole -> whole.keepHeads(new TreeMap<>(Map.of(0, List.of(0), 1, List.of(0)))));
+  }
+
+  /** Which number of blocks is left changes what llama.cpp takes a model for. */
+  @Test
+  void numbersOfBlocksAtWhichModelsAreOthersAreRefused() throws IOException {
+    String latent = edited("deepseek_v3", "deepseek2", 28);
+    assertRefused(
+        latent, "other than 26 or 27 blocks left", model -> model.removeBlocks(Set.of(0)));
+    assertThat(blocksLeft(edited("deepseek_v3", "deepseek2", 29), 1)).isEqualTo(28);
+    Path lite = directory.resolve("lite.gguf");
+    Files.write(
+        lite,
+        EditedGguf.of(FOLDER.resolve("arch/deepseek_v3-F32.gguf"))
+            .key("deepseek2.block_count", 27)
+            .withoutKey("deepseek2.attention.q_lora_rank")
+            .bytes());
+    assertThat(blocksLeft(lite.toString(), 1)).isEqualTo(26);
+    assertRefused(
+        lite.toAbsolutePath().toString(),
+        "26 or 27 blocks left",
+        model -> model.removeBlocks(Set.of(0, 1)));
+    String message = "without 46 blocks";
+    assertRefused(edited("gemma2-adjusted", "gemma2", 46), message, m -> m.removeBlocks(Set.of(0)));
+    assertRefused(edited("gemma2-adjusted", "gemma2", 47), message, m -> m.removeBlocks(Set.of(0)));
+    assertRefused(
+        edited("gemma2-adjusted", "gemma2", 46),
+        "heads needn't be",
+        model -> model.keepHeads(new TreeMap<>(Map.of(0, List.of(0)))));
+    assertRefused(
+        edited("gemma3_text-adjusted", "gemma3", 62),
+        "without 62 blocks",
+        model -> model.removeBlocks(Set.of(0)));
+  }
+
+  /** Writes a model that says it has so many blocks, and returns the file's name. */
+  private String edited(String model, String architecture, int blocks) throws IOException {
+    Path file = directory.resolve("edited-%s-%d.gguf".formatted(model, blocks));
+    EditedGguf edited = EditedGguf.of(FOLDER.resolve("arch/%s-F32.gguf".formatted(model)));
+    edited.key(architecture + ".block_count", blocks);
+    String windows = architecture + ".attention.sliding_window_pattern";
+    if (architecture.startsWith("gemma")) {
+      edited.key(windows, GgufValue.of(new boolean[blocks]));
+    }
+    return Files.write(file, edited.bytes()).toAbsolutePath().toString();
+  }
+
+  private static int blocksLeft(String model, int removed) {
+    try (GgufFiles source = GgufFiles.open(Path.of(model))) {
+      GgufRemoval smaller = GgufRemoval.whole(source).removeBlocks(Set.of(removed));
+      return (int) smaller.model().allBlocks();
+    }
   }
 }

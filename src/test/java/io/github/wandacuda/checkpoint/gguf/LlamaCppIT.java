@@ -12,10 +12,15 @@ import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -74,6 +79,50 @@ class LlamaCppIT {
     double percent = model.endsWith("F32.gguf") ? 1e-3 : 2;
     assertThat(llama.perplexity(file, tokens(model)))
         .isCloseTo(expected.path("perplexity").doubleValue(), withinPercentage(percent));
+  }
+
+  /** Gates and what they gate in one matrix, and codes in blocks of 256. */
+  @ParameterizedTest
+  @CsvSource({"arch/glm4-F32.gguf, 0.01", "arch/phi3-F32.gguf, 0.01", "wide-llama-Q4_K.gguf, 2"})
+  void modelsWithFewerChannelsAreLoaded(String model, double percent) throws IOException {
+    Path file = folder.resolve("smaller.gguf");
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve(model))) {
+      GgufKeys keys = new GgufKeys(source.path(), source.keys());
+      int width = (int) keys.needed("feed_forward_length");
+      SortedMap<Integer, List<Integer>> kept = new TreeMap<>();
+      for (int block = 0; block < keys.blocks(); block++) {
+        kept.put(block, IntStream.range(width / 2, width).boxed().toList());
+      }
+      new GgufCopy(GgufRemoval.whole(source).keepChannels(kept)).write(file, bytes -> {});
+    }
+    try (CpuDecoder decoder = CpuDecoder.open(file, 2)) {
+      double ours = decoder.perplexity(TestData.tokens(tokens(model)));
+      assertThat(ours).isCloseTo(llama.perplexity(file, tokens(model)), withinPercentage(percent));
+    }
+  }
+
+  /** With 46 blocks, those of Gemma 2 27B, it scales scores by the embedding's width. */
+  @Test
+  void aGemmaOfOneSizeScalesOtherwise() throws IOException {
+    String name = "arch/gemma2-adjusted-F32.gguf";
+    int blocks = 46;
+    EditedGguf model = EditedGguf.of(FOLDER.resolve(name)).key("gemma2.block_count", blocks);
+    boolean[] windows = new boolean[blocks];
+    for (int block = 0; block < blocks; block++) {
+      windows[block] = block % 2 == 0;
+    }
+    model.key("gemma2.attention.sliding_window_pattern", GgufValue.of(windows));
+    for (int block = 3; block < blocks; block++) {
+      String from = "blk.%d.".formatted(block % 3);
+      for (String tensor : model.names(from)) {
+        model.copied(tensor, tensor.replace(from, "blk.%d.".formatted(block)));
+      }
+    }
+    Path file = Files.write(folder.resolve("x.gguf"), model.bytes());
+    try (CpuDecoder decoder = CpuDecoder.open(file, 2)) {
+      double ours = decoder.perplexity(TestData.tokens(tokens(name)));
+      assertThat(ours).isCloseTo(llama.perplexity(file, tokens(name)), withinPercentage(0.1));
+    }
   }
 
   @Test
