@@ -103,7 +103,7 @@ make_benchmarks() {
   mkdir "$scratch/benchmarks"
   (
     cd "$root/bench/target/classes"
-    cp -r --parents META-INF/services io/github/wandacuda/{backend,bench/common,bench/gpu} "$scratch/benchmarks"
+    cp -r --parents META-INF/services io/github/wandacuda/{backend,bench/common,bench/device,bench/gpu} "$scratch/benchmarks"
   )
   "$jdk/bin/jar" --create --file "$out/lib/benchmarks.jar" -C "$scratch/benchmarks" .
   cp "$root"/bench/gpu/{run.sh,torch_kernels.py,shapes.json,README.md} "$root/LICENSE" "$out"
