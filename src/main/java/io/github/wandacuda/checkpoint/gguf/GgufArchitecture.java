@@ -59,8 +59,8 @@ record GgufArchitecture(
    *     0 where blocks have none by their number
    * @param windowed whether there are windows although no key says how long
    * @param squareAttention whether the heads together must be as wide as the embedding
-   * @param otherScaleAt the number of blocks at which the attention's scale is that of the
-   *     embedding's width over the heads, not of a head's size; 0 for none
+   * @param otherScaleAt the number of blocks at which scores are divided by the root of the
+   *     embedding's width over the number of heads, at others by that of a head's size; 0 for none
    * @param withoutQueryRank the numbers of blocks at which queries come from one matrix, at others
    *     from two; empty where a key says it
    */
@@ -82,7 +82,9 @@ record GgufArchitecture(
     }
   }
 
-  private static final String TABLE = "architectures.json";
+  /** Read once, since each check of a smaller model asks for its architecture. */
+  private static final JsonNode TABLE = read("architectures.json");
+
   private static final String COMMON = "common";
 
   /** LLaMA with a mixture is a model type of its own, and an architecture of GGUF it isn't. */
@@ -95,10 +97,9 @@ record GgufArchitecture(
    * @throws io.github.wandacuda.error.InputException if the table doesn't have it
    */
   static GgufArchitecture of(Path file, String name, boolean experts) {
-    JsonNode table = table();
-    if (!table.has(name) || name.equals(COMMON) || name.endsWith(WITH_EXPERTS)) {
+    if (!TABLE.has(name) || name.equals(COMMON) || name.endsWith(WITH_EXPERTS)) {
       List<String> known = new ArrayList<>();
-      table.fieldNames().forEachRemaining(known::add);
+      TABLE.fieldNames().forEachRemaining(known::add);
       known.removeIf(other -> other.equals(COMMON) || other.endsWith(WITH_EXPERTS));
       throw ErrorDetails.part(file, "key " + GgufKeys.ARCHITECTURE)
           .wrong(
@@ -106,14 +107,14 @@ record GgufArchitecture(
               name.isEmpty() ? "an empty text" : Printable.of(name));
     }
     String variant = name + WITH_EXPERTS;
-    return of(table.path(COMMON), table.path(experts && table.has(variant) ? variant : name));
+    return of(TABLE.path(COMMON), TABLE.path(experts && TABLE.has(variant) ? variant : name));
   }
 
-  private static JsonNode table() {
-    try (InputStream in = GgufArchitecture.class.getResourceAsStream(TABLE)) {
+  private static JsonNode read(String table) {
+    try (InputStream in = GgufArchitecture.class.getResourceAsStream(table)) {
       return JsonTree.read(in);
     } catch (IOException e) {
-      throw new UncheckedIOException("the jar has " + TABLE, e);
+      throw new UncheckedIOException("the jar has " + table, e);
     }
   }
 

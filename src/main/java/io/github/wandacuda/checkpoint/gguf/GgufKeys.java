@@ -23,8 +23,8 @@ final class GgufKeys {
   static final String PREDICTORS = "nextn_predict_layers";
   static final String EMBEDDING = "embedding_length";
   static final String HEADS = "attention.head_count";
-  private static final String KEY_VALUE_HEADS = "attention.head_count_kv";
-  private static final String HEAD_SIZE = "attention.key_length";
+  static final String KEY_VALUE_HEADS = "attention.head_count_kv";
+  static final String HEAD_SIZE = "attention.key_length";
 
   private final Path file;
   private final Map<String, GgufValue> keys;

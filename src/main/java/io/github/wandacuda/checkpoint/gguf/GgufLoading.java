@@ -21,7 +21,7 @@ record GgufLoading(GgufKeys model, Rules rules) {
   private static final String GROUPS = "expert_group_count";
   private static final String QUERY_RANK = "attention.q_lora_rank";
   private static final String WINDOW = "attention.sliding_window";
-  private static final String WINDOWS = "attention.sliding_window_pattern";
+  static final String WINDOWS = "attention.sliding_window_pattern";
 
   static GgufLoading of(GgufKeys model) {
     return new GgufLoading(model, model.architectureOf().rules());

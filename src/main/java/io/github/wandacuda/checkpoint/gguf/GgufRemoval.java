@@ -39,7 +39,6 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
   private static final String EXPERTS = "expert_count";
   private static final String USED = "expert_used_count";
   private static final String DENSE_FIRST = "leading_dense_block_count";
-  private static final String WINDOWS = "attention.sliding_window_pattern";
 
   /** What keys begin with that say how a model is split into files. */
   private static final String SPLIT = "split.";
@@ -214,7 +213,9 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
     }
     loading().requireBlocks(left.length);
     Map<String, GgufValue> changed = new LinkedHashMap<>(keys);
-    loading().windows().ifPresent(windows -> changed.put(model().name(WINDOWS), windows));
+    loading()
+        .windows()
+        .ifPresent(windows -> changed.put(model().name(GgufLoading.WINDOWS), windows));
     changed.put(model().name(GgufKeys.BLOCK_COUNT), GgufValue.of(left.length));
     changed.replaceAll(
         (name, value) ->
@@ -236,7 +237,7 @@ public record GgufRemoval(Path source, Map<String, GgufValue> keys, List<GgufSli
                     model().name(GgufKeys.PREDICTORS),
                     GgufValue.of(
                         (int) Arrays.stream(left).filter(b -> b >= count - further).count())));
-    loading().requireAWindow(changed.get(model().name(WINDOWS)));
+    loading().requireAWindow(changed.get(model().name(GgufLoading.WINDOWS)));
     List<GgufSlice> kept = new ArrayList<>();
     for (GgufSlice slice : slices) {
       Matcher name = IN_BLOCK.matcher(slice.name());

@@ -19,8 +19,6 @@ record GgufWidths(GgufRemoval whole) {
       Pattern.compile("attn_(q|k|v|output|q_norm|k_norm|sinks)\\.(weight|bias)");
 
   private static final String CHANNELS = "feed_forward_length";
-  private static final String KEY_VALUE_HEADS = "attention.head_count_kv";
-  private static final String KEY_SIZE = "attention.key_length";
   private static final String VALUE_SIZE = "attention.value_length";
 
   /**
@@ -62,17 +60,17 @@ record GgufWidths(GgufRemoval whole) {
    */
   GgufRemoval keepHeads(SortedMap<Integer, List<Integer>> kept) {
     whole.loading().requireFewerHeads();
-    int heads = (int) whole.model().needed(GgufKeys.HEADS);
-    int keyHeads = (int) whole.model().whole(KEY_VALUE_HEADS).orElse(heads);
-    int usual = (int) whole.model().needed(GgufKeys.EMBEDDING) / heads;
-    int keySize = (int) whole.model().whole(KEY_SIZE).orElse(usual);
-    int valueSize = (int) whole.model().whole(VALUE_SIZE).orElse(usual);
-    int each = heads / keyHeads;
+    GgufKeys model = whole.model();
+    int heads = (int) model.heads();
+    int keySize = (int) model.headSize();
+    int valueSize =
+        (int) model.whole(VALUE_SIZE).orElseGet(() -> model.needed(GgufKeys.EMBEDDING) / heads);
+    int each = heads / (int) model.keyValueHeads();
     Map<String, GgufValue> changed = new LinkedHashMap<>(whole.keys());
     putByBlock(changed, GgufKeys.HEADS, kept, each);
-    putByBlock(changed, KEY_VALUE_HEADS, kept, 1);
-    changed.put(whole.model().name(KEY_SIZE), GgufValue.of(keySize));
-    changed.put(whole.model().name(VALUE_SIZE), GgufValue.of(valueSize));
+    putByBlock(changed, GgufKeys.KEY_VALUE_HEADS, kept, 1);
+    changed.put(model.name(GgufKeys.HEAD_SIZE), GgufValue.of(keySize));
+    changed.put(model.name(VALUE_SIZE), GgufValue.of(valueSize));
     return whole.edited(
         changed,
         OF_HEADS,
@@ -96,7 +94,13 @@ record GgufWidths(GgufRemoval whole) {
         });
   }
 
-  /** Returns the elements of heads, of which each index stands for so many. */
+  /**
+   * Returns the rows or columns of groups of heads.
+   *
+   * @param groups the groups' numbers
+   * @param each how many heads a group has
+   * @param size how many rows or columns a head has
+   */
   private static int[] ofHeads(int[] groups, int each, int size) {
     return Arrays.stream(groups)
         .flatMap(group -> IntStream.range(group * each * size, (group + 1) * each * size))

@@ -69,8 +69,8 @@ public final class StructureOptions {
       paramLabel = "NAME",
       description =
           "What goes first, the lowest: experts by reap, frequency, ean, weighted, mean-square or"
-              + " drop (default: reap); blocks by loss, influence or angular (default: loss); channels and heads by"
-              + " greedy, wanda, flap or magnitude (default: greedy).",
+              + " drop (default: reap); blocks by loss, influence or angular (default: loss);"
+              + " channels and heads by greedy, wanda, flap or magnitude (default: greedy).",
       completionCandidates = ScoreNames.class)
   private String score;
 

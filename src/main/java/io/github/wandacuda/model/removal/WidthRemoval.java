@@ -364,7 +364,7 @@ public final class WidthRemoval implements Removal {
     }
   }
 
-  /** Checks that no block of codes would lose some of its columns. */
+  /** Checks that each block of codes stays or goes as a whole, since its columns share scales. */
   private void requireWholeBlocks(int count) {
     if (count % together == 0) {
       return;
@@ -391,7 +391,7 @@ public final class WidthRemoval implements Removal {
   @Override
   public StructurePlan without(Map<Integer, List<Integer>> removed) {
     int count = removed.values().stream().mapToInt(List::size).findFirst().orElse(0);
-    requireSome(count);
+    requireRemovable(count);
     List<List<Integer>> kept = new ArrayList<>();
     for (int block = 0; block < blocks(); block++) {
       Set<Integer> gone = Set.copyOf(removed.getOrDefault(block, List.of()));
