@@ -10,11 +10,11 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.ClusterOption;
 import io.github.wandacuda.cli.option.DecoderOption;
+import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
-import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
@@ -54,7 +54,7 @@ final class CalibrateCommand extends Subcommand {
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
-      converter = TextWindows.Converter.class,
+      converter = OptionValues.TextConverter.class,
       required = true,
       description = SampleOptions.FORMATS)
   private Path calibration;

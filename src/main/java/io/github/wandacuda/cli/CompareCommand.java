@@ -10,6 +10,7 @@ import io.github.wandacuda.cli.option.ComparedMethod;
 import io.github.wandacuda.cli.option.ComparedMethods;
 import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
+import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.TaskOptions;
@@ -78,7 +79,7 @@ final class CompareCommand extends Subcommand {
       names = "--text",
       required = true,
       paramLabel = "FILE",
-      converter = TextWindows.Converter.class,
+      converter = OptionValues.TextConverter.class,
       description = "What perplexity is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.cli.option.OptionNames;
+import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ConnectionException;
@@ -203,7 +204,7 @@ record ErrorReporter(PrintStream err, boolean json, boolean verbose) {
         ErrorDetails place = ErrorDetails.of(option.longestName()).hint(help);
         String found = "'%s'".formatted(Printable.of(e.getValue()));
         if (option.type().isEnum()) {
-          return place.expected(String.join(" or ", WandaCuda.words(option)), found);
+          return place.expected(String.join(" or ", OptionValues.words(option)), found);
         }
         return option.type() == double.class
             ? place.expected("a number such as 0.5", found)

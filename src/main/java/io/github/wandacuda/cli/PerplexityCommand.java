@@ -6,6 +6,7 @@ import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.DecoderOption;
+import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.SampleOptions;
 import io.github.wandacuda.cli.option.TextWindows;
@@ -35,7 +36,7 @@ final class PerplexityCommand extends Subcommand {
   @Option(
       names = "--text",
       paramLabel = "FILE",
-      converter = TextWindows.Converter.class,
+      converter = OptionValues.TextConverter.class,
       description = "What it is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 

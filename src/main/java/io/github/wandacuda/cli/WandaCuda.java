@@ -1,24 +1,16 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.BackendProvider;
-import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.cli.option.ComparedMethods;
-import io.github.wandacuda.cli.option.KeyOptions;
-import io.github.wandacuda.cli.option.ModuleOptions;
+import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ProgressScreen;
 import io.github.wandacuda.cli.option.StructureOptions;
-import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.evaluate.Tasks;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.recipe.Allocation;
-import io.github.wandacuda.pruning.recipe.Unreached;
 import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.BufferedOutputStream;
@@ -26,27 +18,18 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
-import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /** The command line: runs a command, and reports a failure in one line and by an exit code. */
 @Command(
@@ -80,7 +63,6 @@ final class WandaCuda implements Callable<Integer>, ProgressScreen {
               .split(" "));
 
   private static final String COMPLETION = "generate-completion";
-  private static final int LONGEST_NUMBER = 40;
 
   private static final String WHAT_IT_IS =
       """
@@ -154,28 +136,14 @@ final class WandaCuda implements Callable<Integer>, ProgressScreen {
           CommandSpec.forAnnotatedObject(new AutoComplete.GenerateCompletion()).helpCommand(false));
     }
     if (asked.equals(COMPLETION)) {
-      addCompletionWords(line);
+      OptionValues.offerWords(line);
     }
     CommandHelp.show(line);
-    ITypeConverter<Integer> integer =
-        text -> (int) whole(text, Integer.MIN_VALUE, Integer.MAX_VALUE);
-    return line.registerConverter(Integer.class, integer)
-        .registerConverter(int.class, integer)
-        .registerConverter(long.class, text -> whole(text, Long.MIN_VALUE, Long.MAX_VALUE))
-        .registerConverter(Path.class, WandaCuda::path)
-        .registerConverter(Pattern.class, ModuleOptions::pattern)
+    return OptionValues.readBy(line)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpAutoWidth(true)
         .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
-  }
-
-  /** Refuses what a variable is that a shell hasn't set: it would be the current directory. */
-  private static Path path(String text) {
-    if (text.isEmpty()) {
-      throw new TypeConversionException("expected a file or folder, found ''");
-    }
-    return Path.of(text);
   }
 
   @Override
@@ -256,66 +224,6 @@ final class WandaCuda implements Callable<Integer>, ProgressScreen {
         Instant.now(),
         output.words(),
         inputs);
-  }
-
-  /** Reads a whole number; the message about a malformed one says what was expected. */
-  private static long whole(String text, long least, long most) {
-    if (text.length() > LONGEST_NUMBER || !text.matches("[+-]?\\d+")) {
-      throw new TypeConversionException(
-          "expected a whole number such as 128, found '%s'".formatted(text));
-    }
-    BigInteger value = new BigInteger(text);
-    if (value.compareTo(BigInteger.valueOf(least)) < 0
-        || value.compareTo(BigInteger.valueOf(most)) > 0) {
-      throw new TypeConversionException(
-          "expected a whole number of at most %d, found %s".formatted(most, text));
-    }
-    return value.longValueExact();
-  }
-
-  /**
-   * Adds the words that a shell offers as an option's value to the options of the commands of a
-   * program that prints nothing but the script.
-   */
-  private static void addCompletionWords(CommandLine program) {
-    for (CommandLine subcommand : program.getSubcommands().values()) {
-      CommandSpec command = subcommand.getCommandSpec();
-      for (OptionSpec option : List.copyOf(command.options())) {
-        List<String> words = words(option);
-        if (!words.isEmpty()) {
-          command.remove(option);
-          // picocli keeps the words by the label, which must not be another option's then.
-          String label = option.longestName().substring(2);
-          command.addOption(
-              option.toBuilder().paramLabel(label).completionCandidates(words).build());
-        }
-      }
-    }
-  }
-
-  static List<String> words(OptionSpec option) {
-    if (option.type().isEnum()) {
-      return of(option.type().getEnumConstants(), Object::toString);
-    }
-    return switch (option.longestName()) {
-      case "--methods" -> ComparedMethods.words();
-      case "--allocation" -> Allocation.Rule.labels();
-      case "--backend" ->
-          Stream.concat(
-                  Stream.of(Backends.AUTO),
-                  Backends.providers().stream().map(BackendProvider::name))
-              .toList();
-      case "--cluster" -> Clusters.names();
-      case "--combine-masks" -> List.of("intersection", "union");
-      case "--device" -> List.of("0", "all");
-      case "--tasks" -> Tasks.names();
-      case "--unreached" -> of(Unreached.values(), Unreached::label);
-      default -> KeyOptions.words(option.longestName()).toList();
-    };
-  }
-
-  private static <T> List<String> of(T[] values, Function<T, String> label) {
-    return Arrays.stream(values).map(label).map(word -> word.toLowerCase(Locale.ROOT)).toList();
   }
 
   /** The stream for results. It remembers a failed write, which printers ignore. */

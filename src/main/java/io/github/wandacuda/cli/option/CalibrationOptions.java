@@ -22,7 +22,7 @@ public final class CalibrationOptions {
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
-      converter = TextWindows.Converter.class,
+      converter = OptionValues.TextConverter.class,
       description = SampleOptions.FORMATS)
   private Path calibration;
 

@@ -46,7 +46,7 @@ public final class EvaluateOption {
   @Option(
       names = "--evaluate",
       paramLabel = "FILE",
-      converter = TextWindows.Converter.class,
+      converter = OptionValues.TextConverter.class,
       description =
           "Measure perplexity before and after, for the result and the report, on "
               + TextWindows.FORMATS

@@ -1,13 +1,9 @@
 package io.github.wandacuda.cli.option;
 
-import io.github.wandacuda.checkpoint.NamePatterns;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.ModuleChoice;
 import java.util.List;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /** Which linear modules are pruned, by regular expressions that are found in their names. */
 public final class ModuleOptions {
@@ -31,15 +27,5 @@ public final class ModuleOptions {
 
   public ModuleChoice choice() {
     return new ModuleChoice(include, exclude);
-  }
-
-  /** Reads a regular expression; the message about a malformed one has a single line. */
-  public static Pattern pattern(String value) {
-    try {
-      return NamePatterns.compile(value);
-    } catch (PatternSyntaxException e) {
-      throw new TypeConversionException(
-          "'%s' is no regular expression: %s".formatted(Printable.of(value), e.getDescription()));
-    }
   }
 }

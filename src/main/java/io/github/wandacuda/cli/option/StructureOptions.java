@@ -11,7 +11,6 @@ import io.github.wandacuda.pruning.recipe.MethodKey;
 import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
 import java.util.EnumSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -70,8 +69,7 @@ public final class StructureOptions {
       description =
           "What goes first, the lowest: experts by reap, frequency, ean, weighted, mean-square or"
               + " drop (default: reap); blocks by loss, influence or angular (default: loss);"
-              + " channels and heads by greedy, wanda, flap or magnitude (default: greedy).",
-      completionCandidates = ScoreNames.class)
+              + " channels and heads by greedy, wanda, flap or magnitude (default: greedy).")
   private String score;
 
   @Option(
@@ -81,17 +79,6 @@ public final class StructureOptions {
           "Size of the shards that --structure writes, such as 5GB (default: the source's"
               + " largest).")
   private String shardSize;
-
-  private static final class ScoreNames implements Iterable<String> {
-    @Override
-    public Iterator<String> iterator() {
-      return Stream.of(Structure.values())
-          .filter(structure -> structure != Structure.AUTO)
-          .flatMap(structure -> structure.scores().stream())
-          .distinct()
-          .iterator();
-    }
-  }
 
   public boolean given() {
     return structure != null;

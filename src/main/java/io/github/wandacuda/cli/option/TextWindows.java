@@ -2,7 +2,6 @@ package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.hub.KnownText;
 import io.github.wandacuda.job.record.TextInputs;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
@@ -11,7 +10,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
 /**
@@ -23,14 +21,6 @@ public final class TextWindows {
   public static final String FORMATS =
       "text cut into windows, the tail dropped (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet),"
           + " lists of token ids, each one window (.json), or wikitext2 (once downloaded)";
-
-  /** Takes a file, or the short name of a published text that is in the cache. */
-  public static final class Converter implements ITypeConverter<Path> {
-    @Override
-    public Path convert(String given) {
-      return KnownText.find(given, System.getenv());
-    }
-  }
 
   @Option(
       names = "--windows",
