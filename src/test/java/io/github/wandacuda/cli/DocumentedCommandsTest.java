@@ -34,7 +34,7 @@ import picocli.CommandLine.ParameterException;
 class DocumentedCommandsTest {
   /** Tools of others, of which nothing more can be said. */
   private static final Set<String> TOOLS =
-      Set.of("apt-get", "hf", "curl", "java", "python3", "source");
+      Set.of("apt-get", "hf", "curl", "java", "llama-cli", "python3", "source");
 
   private static final Set<String> GOALS =
       Set.of("clean", "test", "package", "verify", "install", "site", "spotless:apply");
