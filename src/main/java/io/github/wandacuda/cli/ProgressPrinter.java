@@ -155,7 +155,8 @@ final class ProgressPrinter implements Progress {
     double quarter = left(lastWithin(LAST_QUARTER, now), now, share);
     double least = Math.min(half, quarter);
     double most = Math.max(half, quarter);
-    if (most > UNCERTAIN * least) {
+    // Nothing was done lately, or paces differ too much.
+    if (!Double.isFinite(most) || most > UNCERTAIN * least) {
       return "";
     }
     return most <= ALIKE * least

@@ -54,6 +54,16 @@ class ProgressPrinterTest {
   }
 
   @Test
+  void thereIsNoTimeLeftWhereNothingGoesOn() {
+    ProgressPrinter printer = begun(false, 0);
+    for (int second = 10; second <= 40; second += 10) {
+      seconds = second;
+      printer.within("block 1 of 2, step", second, 100, 0.25);
+    }
+    assertThat(lastLine()).isEqualTo("block 1 of 2, step 40 of 100, 40 s");
+  }
+
+  @Test
   void whereThePaceChangesTheTimeLeftIsARange() {
     ProgressPrinter printer = begun(false, 0);
     for (int block = 1; block <= 23; block++) {
