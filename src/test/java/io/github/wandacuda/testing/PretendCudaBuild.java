@@ -29,11 +29,17 @@ public final class PretendCudaBuild {
 
   /** Skips the test, with the reason, where the pretend CUDA can't be built. */
   public static void assumePossible() {
-    assumeTrue(
-        System.getProperty("os.name").equals("Linux")
-            && System.getProperty("os.arch").equals("amd64"),
-        "the pretend CUDA is for Linux on x86-64, as JCuda's library is");
+    assumeTrue(isItsSystem(), "the pretend CUDA is for Linux on x86-64, as JCuda's library is");
     assumeTrue(isThere("g++"), "the pretend CUDA is built with g++, which is not there");
+  }
+
+  static boolean isPossible() {
+    return isItsSystem() && isThere("g++");
+  }
+
+  private static boolean isItsSystem() {
+    return System.getProperty("os.name").equals("Linux")
+        && System.getProperty("os.arch").equals("amd64");
   }
 
   /** Returns the CUDA sources that are compiled each by itself. */
