@@ -143,10 +143,11 @@ final class InspectCommand extends Subcommand {
 
   private static String head(Map<String, Object> facts) {
     Object obstacle = facts.get("obstacle");
+    Object without = facts.containsKey("gguf") ? "GGUF" : "no architecture";
     return "%s, %s: %s"
         .formatted(
             facts.get("model_type").equals("") ? "no model type" : facts.get("model_type"),
-            facts.get("architecture").equals("") ? "no architecture" : facts.get("architecture"),
+            facts.get("architecture").equals("") ? without : facts.get("architecture"),
             obstacle == null
                 ? "a calibrated run is possible"
                 : "no calibrated run, since " + obstacle);
@@ -205,7 +206,7 @@ final class InspectCommand extends Subcommand {
         object.get("gguf") instanceof Map<?, ?> found
             ? Stream.of(
                 "GGUF: %s bytes, tensors by type %s"
-                    .formatted(found.get("bytes"), found.get("types")))
+                    .formatted(found.get("bytes"), text((Map<?, ?>) found.get("types"))))
             : Stream.of();
     Stream<String> towers =
         object.get("left_alone") instanceof Map<?, ?> found
