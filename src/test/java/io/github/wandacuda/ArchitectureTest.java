@@ -47,10 +47,10 @@ class ArchitectureTest {
   private static final List<String> PACKAGES =
       List.of(
           """
-          io.github.wandacuda error system io select forward scalar simd
+          io.github.wandacuda error system io text select forward scalar simd
           backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint checkpoint.gguf
           model.quantized model model.family model.removal
-          text calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning cluster
+          calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning cluster
           job.record job.output job.verify job.estimate job.cluster job.pack job.structure
           job.prune job.compare hub report library cli.option cli launcher\
           """

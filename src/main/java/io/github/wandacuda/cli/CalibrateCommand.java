@@ -9,12 +9,12 @@ import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.ClusterOption;
-import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.cli.option.TextModelOption;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
@@ -49,7 +49,7 @@ import picocli.CommandLine.Option;
       "      --output norms.safetensors"
     })
 final class CalibrateCommand extends Subcommand {
-  @Mixin private DecoderOption model;
+  @Mixin private TextModelOption model;
 
   @Option(
       names = "--calibration",

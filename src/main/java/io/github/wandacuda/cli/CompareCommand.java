@@ -8,12 +8,12 @@ import io.github.wandacuda.cli.option.CalibrationOptions;
 import io.github.wandacuda.cli.option.ClusterOption;
 import io.github.wandacuda.cli.option.ComparedMethod;
 import io.github.wandacuda.cli.option.ComparedMethods;
-import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.TaskOptions;
+import io.github.wandacuda.cli.option.TextModelOption;
 import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
@@ -71,7 +71,7 @@ final class CompareCommand extends Subcommand {
   private static final String REPORT = "--report";
   private static final String SPEED = "--speed";
 
-  @Mixin private DecoderOption model;
+  @Mixin private TextModelOption model;
 
   @Mixin private CalibrationOptions calibrations;
 

@@ -2,8 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.option.BackendOptions;
-import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.TaskOptions;
+import io.github.wandacuda.cli.option.TextModelOption;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Accuracy;
@@ -34,7 +34,7 @@ import picocli.CommandLine.Option;
 final class EvaluateCommand extends Subcommand {
   private static final String COLUMNS = "%-28s %9s  %8s  %8s  %8s  %8s";
 
-  @Mixin private DecoderOption model;
+  @Mixin private TextModelOption model;
 
   @Mixin private TaskOptions tasks;
 

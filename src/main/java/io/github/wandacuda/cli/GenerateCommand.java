@@ -2,8 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.option.BackendOptions;
-import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.TextModelOption;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
@@ -27,7 +27,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -48,7 +47,7 @@ import picocli.CommandLine.Option;
       "      --tokens 64"
     })
 final class GenerateCommand extends Subcommand {
-  @Mixin private DecoderOption model;
+  @Mixin private TextModelOption model;
   @Mixin private PromptOptions prompt;
 
   @Option(
@@ -200,7 +199,7 @@ final class GenerateCommand extends Subcommand {
     @Option(
         names = "--prompt-tokens",
         paramLabel = "FILE",
-        description = "A .json list of token ids instead; needs no tokenizer.json.")
+        description = "A .json list of token ids instead; needs no tokenizer.")
     private Path tokens;
 
     /** A prompt of one token or more, and the model's tokenizer, or null if it has none. */
@@ -229,8 +228,8 @@ final class GenerateCommand extends Subcommand {
      * the model has positions, and none outside its vocabulary.
      */
     public Prompt read(ModelDirectory directory, DecoderShape shape) {
-      boolean needed = tokens == null || Files.exists(directory.path().resolve("tokenizer.json"));
-      Tokenizer tokenizer = needed ? TokenizerProcess.open(directory.path()) : null;
+      boolean needed = tokens == null || directory.tokenizer().isThere();
+      Tokenizer tokenizer = needed ? TokenizerProcess.open(directory.tokenizer()) : null;
       try {
         int[] ids = tokens == null ? tokenizer.encode(text()) : ids();
         ErrorDetails where =

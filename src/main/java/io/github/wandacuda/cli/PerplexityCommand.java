@@ -5,10 +5,10 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.cli.option.BackendOptions;
-import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.cli.option.TextModelOption;
 import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
@@ -31,7 +31,7 @@ import picocli.CommandLine.Option;
         "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
     footer = {"  wanda-cuda perplexity --model org/model --text wikitext2"})
 final class PerplexityCommand extends Subcommand {
-  @Mixin private DecoderOption model;
+  @Mixin private TextModelOption model;
 
   @Option(
       names = "--text",

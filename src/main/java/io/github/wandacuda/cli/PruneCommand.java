@@ -6,7 +6,6 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.CalibrationOptions;
 import io.github.wandacuda.cli.option.ClusterOption;
-import io.github.wandacuda.cli.option.DecoderOption;
 import io.github.wandacuda.cli.option.EvaluateOption;
 import io.github.wandacuda.cli.option.MaskOptions;
 import io.github.wandacuda.cli.option.MethodOptions;
@@ -15,6 +14,7 @@ import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.StructureOptions;
 import io.github.wandacuda.cli.option.TargetOptions;
+import io.github.wandacuda.cli.option.TextModelOption;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.output.UnfinishedRun;
@@ -60,7 +60,7 @@ final class PruneCommand extends Subcommand {
   static final String SAVED_STATISTICS = "--save-statistics";
   static final String REPORT = "--report";
 
-  @Mixin private DecoderOption model;
+  @Mixin private TextModelOption model;
   @Mixin TargetOptions target;
 
   @Option(
@@ -256,7 +256,8 @@ final class PruneCommand extends Subcommand {
       Path written,
       Backend backend,
       ResultFiles results) {
-    try (ModelDirectory pruned = ModelDirectory.open(written, model.config().family())) {
+    try (ModelDirectory pruned =
+        ModelDirectory.open(written, model.config().family()).withTokenizer(model.tokenizer())) {
       return evaluation.compared(before, measure(pruned, false, backend, results), model, written);
     }
   }

@@ -103,7 +103,8 @@ record StructureRun(
     try (ModelDirectory smaller =
         ended.isPresent()
             ? job.planned()
-            : ModelDirectory.open(output, model().config().family())) {
+            : ModelDirectory.open(output, model().config().family())
+                .withTokenizer(model().tokenizer())) {
       weights.accept(smaller, record.map(job::made));
     } catch (InputException | VerificationException e) {
       if (!UnfinishedRun.isIn(whole)) {

@@ -24,15 +24,17 @@ public final class SpecialTokens {
   private SpecialTokens() {}
 
   /**
-   * Finds the token that stands for an empty context, BOS if the model has one, else EOS: by {@code
-   * tokenizer_config.json}, or, if that names none, by {@code config.json}.
+   * Finds the token that stands for an empty context, BOS if the model has one, else EOS: by the
+   * {@code tokenizer_config.json} beside its tokenizer, or, if that names none, by {@code
+   * config.json}.
    *
    * @param bos whether BOS may be taken
    * @return its id; -1 if the model has neither, so that no context may be empty
    */
   static int prefix(ModelDirectory model, Tokenizer tokenizer, boolean bos) {
     List<String> kinds = bos ? ALL : ALL.subList(1, ALL.size());
-    JsonNode config = read(model.path().resolve("tokenizer_config.json"));
+    JsonNode config =
+        model.tokenizer().config().map(SpecialTokens::read).orElseGet(MissingNode::getInstance);
     for (String kind : kinds) {
       OptionalInt id = named(tokenizer, config.path(kind + "_token"));
       if (id.isPresent()) {

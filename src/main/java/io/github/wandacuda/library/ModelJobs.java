@@ -637,7 +637,7 @@ public final class ModelJobs {
           List<Task> read =
               Tasks.read(Tasks.parse(String.join(",", tasks), data != null), data, limit);
           try (ModelDirectory source = ModelDirectory.open(model);
-              TokenizerProcess tokenizer = TokenizerProcess.open(model);
+              TokenizerProcess tokenizer = TokenizerProcess.open(source.tokenizer());
               Backend opened = device.open();
               Decoder decoder = DecoderFamilies.open(source, opened.forwards())) {
             Evaluation evaluation = Evaluation.of(read, source, tokenizer, true);
@@ -682,7 +682,7 @@ public final class ModelJobs {
    * @param prompt text of one token or more
    * @param limit how many tokens at most, 1 or more
    * @return what followed; it ends early at an end token or where the model has no more positions
-   * @throws IOException if a file is wrong, or the model has no {@code tokenizer.json}
+   * @throws IOException if a file is wrong, or the model has no tokenizer
    */
   public GeneratedText generate(String prompt, int limit) throws IOException {
     return generate(prompt, limit, Sampling.GREEDY);
@@ -695,14 +695,16 @@ public final class ModelJobs {
    * @param limit how many tokens at most, 1 or more
    * @param sampling how each token is chosen
    * @return what followed; it ends early at an end token or where the model has no more positions
-   * @throws IOException if a file is wrong, or the model has no {@code tokenizer.json}
+   * @throws IOException if a file is wrong, or the model has no tokenizer
    */
   public GeneratedText generate(String prompt, int limit, Sampling sampling) throws IOException {
     Objects.requireNonNull(prompt, "prompt");
     return Calls.of(
         () -> {
-          try (TokenizerProcess tokenizer = TokenizerProcess.open(model)) {
-            return generated(tokenizer.encode(prompt), limit, sampling, Optional.of(tokenizer));
+          try (ModelDirectory source = ModelDirectory.open(model);
+              TokenizerProcess tokenizer = TokenizerProcess.open(source.tokenizer())) {
+            int[] ids = tokenizer.encode(prompt);
+            return generated(source, ids, limit, sampling, Optional.of(tokenizer));
           }
         });
   }
@@ -718,13 +720,21 @@ public final class ModelJobs {
    */
   public GeneratedText generate(int[] prompt, int limit, Sampling sampling) throws IOException {
     int[] ids = prompt.clone();
-    return Calls.of(() -> generated(ids, limit, sampling, Optional.empty()));
+    return Calls.of(
+        () -> {
+          try (ModelDirectory source = ModelDirectory.open(model)) {
+            return generated(source, ids, limit, sampling, Optional.empty());
+          }
+        });
   }
 
   private GeneratedText generated(
-      int[] ids, int limit, Sampling sampling, Optional<Tokenizer> tokenizer) {
-    try (ModelDirectory source = ModelDirectory.open(model);
-        Backend opened = device.open()) {
+      ModelDirectory source,
+      int[] ids,
+      int limit,
+      Sampling sampling,
+      Optional<Tokenizer> tokenizer) {
+    try (Backend opened = device.open()) {
       return new TextGeneration(source, opened, limit, sampling, tokenizer).run(ids);
     }
   }

@@ -5,9 +5,13 @@ import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.gguf.GgufCheckpoint;
+import io.github.wandacuda.checkpoint.gguf.GgufTokenizer;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.system.OnFailure;
+import io.github.wandacuda.text.TokenizerFile;
+import io.github.wandacuda.text.TokenizerSource;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,9 +27,15 @@ import java.util.stream.Collectors;
  * @param config its {@code config.json}
  * @param checkpoint its weights
  * @param modules the linear modules inside its decoder blocks, in code-point order of their names
+ * @param tokenizer by which text becomes its token ids; it may be missing, and nothing of it is
+ *     read before there is text
  */
 public record ModelDirectory(
-    Path path, ModelConfig config, Checkpoint checkpoint, List<LinearModule> modules)
+    Path path,
+    ModelConfig config,
+    Checkpoint checkpoint,
+    List<LinearModule> modules,
+    TokenizerSource tokenizer)
     implements AutoCloseable {
   /** Endings of the names of tensors that quantize activations; nothing here quantizes these. */
   private static final List<String> ACTIVATION_SCALES =
@@ -55,7 +65,8 @@ public record ModelDirectory(
     ModelConfig config = ModelConfig.read(path).of(family);
     Checkpoint checkpoint =
         Checkpoint.open(path, config.packed() ? PackedShard::unpacked : PackedShard::requireDense);
-    return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
+    return new ModelDirectory(
+        path, config, checkpoint, LinearModules.of(config, checkpoint), TokenizerFile.in(path));
   }
 
   private static ModelDirectory ofGguf(Path path, ModelConfig.GivenFamily family) {
@@ -65,8 +76,30 @@ public record ModelDirectory(
         () -> {
           ModelConfig config = new ModelConfig(path, gguf.config()).of(family);
           return new ModelDirectory(
-              path, config, gguf.checkpoint(), LinearModules.of(config, gguf.checkpoint()));
+              path,
+              config,
+              gguf.checkpoint(),
+              LinearModules.of(config, gguf.checkpoint()),
+              GgufTokenizer.of(gguf.checkpoint()));
         });
+  }
+
+  /** Returns the same model with another tokenizer. */
+  public ModelDirectory withTokenizer(TokenizerSource other) {
+    return new ModelDirectory(path, config, checkpoint, modules, other);
+  }
+
+  /**
+   * Returns the same model with the tokenizer of another place.
+   *
+   * @param given a {@code tokenizer.json}, a directory that holds one, or a model in GGUF
+   * @throws InputException if there is no such file, or it is in GGUF and broken
+   */
+  public ModelDirectory withTokenizer(Path given) {
+    Path file = Files.isDirectory(given) ? TokenizerFile.in(given).file() : given;
+    InputFile.require(file);
+    return withTokenizer(
+        GgufCheckpoint.is(file) ? GgufTokenizer.open(file) : new TokenizerFile(file));
   }
 
   /**

@@ -19,9 +19,7 @@ import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.system.PrivateDirectory;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -37,13 +35,10 @@ import java.util.Set;
  * tokenizer_config.json} is ignored, because by it DJL would change the text and drop special
  * tokens in ways that the original library doesn't.
  *
- * @param file the {@code tokenizer.json}, for messages
+ * @param file that it was read from, for messages
  * @param tokenizer holds native memory, freed by {@link #close}
  */
 public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements Tokenizer {
-  /** The longest file that is read, in bytes: twice the size of the largest vocabularies. */
-  private static final int LONGEST = 100_000_000;
-
   private static final String POST_PROCESSOR = "post_processor";
 
   /** The parts that change a text, before it is tokenized and when tokens become text. */
@@ -57,17 +52,31 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
       Map.of("truncation", "do_not_truncate", "padding", "do_not_pad");
 
   /**
-   * Opens {@code tokenizer.json} of a model directory. Nothing is read from the network.
+   * Opens a tokenizer. Nothing is read from the network.
    *
-   * @param modelDirectory may be without any other file
    * @return a tokenizer for the caller to close
-   * @throws InputException if the file is missing, unreadable or no tokenizer, or would make texts
-   *     very much longer, see {@link TextGrowth}
+   * @throws InputException if there is none, or it is unreadable or no tokenizer, or would make
+   *     texts very much longer, see {@link TextGrowth}
    * @throws BackendUnavailableException if the native library can't be unpacked or loaded
    */
-  public static DjlTokenizer open(Path modelDirectory) {
-    Path file = modelDirectory.resolve("tokenizer.json");
-    byte[] json = InputFile.reading(file, () -> checked(file));
+  public static DjlTokenizer open(TokenizerSource source) {
+    return open(source.file(), source.json());
+  }
+
+  /**
+   * Opens a tokenizer as {@link #open(TokenizerSource)} does.
+   *
+   * @param file that it was read from, for messages
+   * @param json the {@code tokenizer.json}
+   */
+  static DjlTokenizer open(Path file, byte[] json) {
+    Path unused =
+        InputFile.reading(
+            file,
+            () -> {
+              check(file, json);
+              return file;
+            });
     NativeTokenizers.load();
     try {
       return new DjlTokenizer(
@@ -78,10 +87,9 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
     }
   }
 
-  /** Returns the file's bytes, after what the native library doesn't check was checked. */
-  private static byte[] checked(Path file) throws IOException {
+  /** Checks what the native library doesn't. */
+  private static void check(Path file, byte[] json) throws IOException {
     try {
-      byte[] json = bytes(file);
       Map<String, JsonNode> parts = parts(json);
       for (String part : GROWING) {
         if (parts.containsKey(part)) {
@@ -97,33 +105,8 @@ public record DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) implements
                     "post_processor adds the special token %s, which its special_tokens don't define"
                         .formatted(Printable.of(undefined.get()))));
       }
-      return json;
     } catch (JsonProcessingException e) {
       throw JsonTree.notJson(ErrorDetails.file(file), e);
-    } catch (NoSuchFileException e) {
-      throw ErrorDetails.file(file)
-          .expected("the model's tokenizer.json", "no such file or folder")
-          .hint(withoutTokenizer(file))
-          .broken("cannot be read: no such file or folder", e);
-    }
-  }
-
-  /** Returns what to do where the file is missing. */
-  private static String withoutTokenizer(Path file) {
-    return Files.exists(file.resolveSibling("tokenizer.model"))
-        ? "there is a tokenizer.model alone: let transformers make the other of it"
-            + " (AutoTokenizer.from_pretrained, then save_pretrained)"
-        : "copy it here from where the model came from; only text needs it, token ids (.json)"
-            + " don't";
-  }
-
-  private static byte[] bytes(Path file) throws IOException {
-    try (InputStream in = InputFile.stream(file)) {
-      byte[] bytes = in.readNBytes(LONGEST + 1);
-      if (bytes.length > LONGEST) {
-        throw ErrorDetails.file(file).wrong("at most %d bytes".formatted(LONGEST), "more");
-      }
-      return bytes;
     }
   }
 

@@ -15,7 +15,6 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -72,26 +71,28 @@ public final class TokenizerProcess implements Tokenizer {
   }
 
   /**
-   * Opens {@code tokenizer.json} of a model directory, see {@link DjlTokenizer#open}, and waits
-   * until the process has read it.
+   * Opens a tokenizer, see {@link DjlTokenizer#open}, and waits until the process has read it.
    *
    * @return a tokenizer whose process runs until the caller closes it, or this JVM ends
-   * @throws InputException if the file is missing, unreadable, no tokenizer, or one that the
+   * @throws InputException if there is none, or it is unreadable, no tokenizer, or one that the
    *     library breaks down on
    * @throws BackendUnavailableException if the native library can't be loaded or the process can't
    *     be started
    */
-  public static TokenizerProcess open(Path modelDirectory) {
-    Path file = modelDirectory.resolve("tokenizer.json");
-    if (Files.exists(file)) {
-      InputFile.require(file);
-    }
-    TokenizerProcess tokenizer = new TokenizerProcess(file, start(modelDirectory));
-    int unused = OnFailure.close(tokenizer::close, () -> tokenizer.ask(tokenizer::answer));
+  public static TokenizerProcess open(TokenizerSource source) {
+    byte[] json = source.json();
+    TokenizerProcess tokenizer = new TokenizerProcess(source.file(), start(source.file()));
+    int unused = OnFailure.close(tokenizer::close, () -> tokenizer.ask(() -> tokenizer.hand(json)));
     return tokenizer;
   }
 
-  private static Process start(Path modelDirectory) {
+  /** Hands the process the tokenizer and waits until it is open. */
+  private int hand(byte[] json) throws IOException {
+    TokenizerServer.write(texts, json);
+    return answer();
+  }
+
+  private static Process start(Path file) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     // It runs for seconds, mostly in native code. Its own messages say why it fails.
@@ -112,7 +113,7 @@ public final class TokenizerProcess implements Tokenizer {
     command.addAll(List.of("-cp", ThisRuntime.classPath()));
     command.add(TokenizerServer.class.getName());
     command.add(Long.toString(ProcessHandle.current().pid()));
-    command.add(modelDirectory.toString());
+    command.add(file.toString());
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeAll(NOT_HANDED_ON);
     try {

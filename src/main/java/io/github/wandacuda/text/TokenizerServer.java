@@ -19,8 +19,8 @@ import java.nio.file.Path;
  * The program that {@link TokenizerProcess} starts: it tokenizes texts from its standard input
  * until that ends.
  *
- * <p>It first answers {@link #READY} if the tokenizer could be opened. Each question is a byte that
- * says which, and then:
+ * <p>It first reads the {@code tokenizer.json}, as its length and its bytes, and answers {@link
+ * #READY} if the tokenizer could be opened. Each question is a byte that says which, and then:
  *
  * <ul>
  *   <li>for {@link #ENCODE} and {@link #ENCODE_PLAINLY}, the length of a text in bytes and its
@@ -60,7 +60,8 @@ record TokenizerServer(DataInputStream in, DataOutputStream out) {
   /**
    * Runs the program until its standard input or the process that started it ends.
    *
-   * @param args the pid of the process that started it, and the model's directory
+   * @param args the pid of the process that started it, and the file that the tokenizer was read
+   *     from, for messages
    */
   public static void main(String[] args) throws IOException {
     ParentTie.to(Long.parseLong(args[0]));
@@ -74,8 +75,9 @@ record TokenizerServer(DataInputStream in, DataOutputStream out) {
     System.exit(0);
   }
 
-  private void serve(Path model) throws IOException {
-    try (DjlTokenizer tokenizer = DjlTokenizer.open(model)) {
+  private void serve(Path file) throws IOException {
+    byte[] json = in.readNBytes(in.readInt());
+    try (DjlTokenizer tokenizer = DjlTokenizer.open(file, json)) {
       out.writeInt(READY);
       out.flush();
       for (int question = in.read(); question >= 0; question = in.read()) {

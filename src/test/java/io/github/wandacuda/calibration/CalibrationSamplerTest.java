@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.text.DjlTokenizer;
 import io.github.wandacuda.text.TestFiles;
+import io.github.wandacuda.text.TokenizerFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -36,7 +37,8 @@ class CalibrationSamplerTest {
 
   private static final Path TASKS = Path.of("testdata/tasks");
 
-  @AutoClose private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(MODEL);
+  @AutoClose
+  private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(TokenizerFile.in(MODEL));
 
   @TempDir private Path directory;
 

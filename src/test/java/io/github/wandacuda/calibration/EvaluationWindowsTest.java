@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.text.DjlTokenizer;
 import io.github.wandacuda.text.TestFiles;
+import io.github.wandacuda.text.TokenizerFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,7 +25,8 @@ class EvaluationWindowsTest {
   private static final int VOCABULARY = 2048;
   private static final Path GOLDEN = TestFiles.GOLDEN.resolve("tiny-llama/evaluation.json");
 
-  @AutoClose private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(MODEL);
+  @AutoClose
+  private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(TokenizerFile.in(MODEL));
 
   @TempDir private Path directory;
 

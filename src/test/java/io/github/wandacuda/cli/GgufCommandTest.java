@@ -269,5 +269,36 @@ class GgufCommandTest {
     assertThat(found.get("gguf").get("types").get("Q4_0").asInt()).isPositive();
     assertThat(found.get("gguf").get("bytes").asLong())
         .isEqualTo(FOLDER.resolve("tiny-mixture-Q4_0.gguf").toFile().length());
+    assertThat(
+            InProcess.line("inspect --model %s", FOLDER.resolve("tiny-llama-Q4_K_M.gguf"))
+                .succeeds()
+                .out())
+        .startsWith("llama, GGUF: a calibrated run is possible")
+        .contains("tensors by type F32: 13, Q5_0: 39, Q8_0: 5");
+  }
+
+  @Test
+  void textsAreTokenizedByTheFilesKeysOrByAnotherTokenizer() throws IOException {
+    Path llama = FOLDER.resolve("tiny-llama-Q4_K_M.gguf");
+    Path text =
+        Files.writeString(directory.resolve("x.txt"), "The Nile is a great river. ".repeat(40));
+    String windows = "--backend cpu --json --sequence-length 32 --text %s --model %s";
+    JsonNode own = InProcess.line("perplexity " + windows, text, llama).succeeds().json();
+    JsonNode others =
+        InProcess.line("perplexity --tokenizer %s " + windows, TestData.TINY_LLAMA, text, llama)
+            .succeeds()
+            .json();
+    assertThat(own).isEqualTo(others);
+    InProcess.line(
+            "calibrate --backend cpu --model %s --calibration %s --samples 2 --sequence-length 16"
+                + " --output %s",
+            llama, text, directory.resolve("norms.safetensors"))
+        .succeeds();
+    String prompt = "generate --backend cpu --json --tokens 4 --prompt river --model %s";
+    assertThat(InProcess.line(prompt, llama).succeeds().json().get("text").isTextual()).isTrue();
+    Path none = FOLDER.resolve("tiny-mixture-Q4_0.gguf");
+    InProcess.line(prompt, none).fails(3, "key tokenizer.ggml.model: expected gpt2 or llama");
+    InProcess.line(prompt + " --tokenizer %s", none, directory.resolve("nowhere"))
+        .fails(3, "nowhere: expected a file, found nothing");
   }
 }

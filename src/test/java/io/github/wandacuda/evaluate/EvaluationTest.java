@@ -8,6 +8,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.text.DjlTokenizer;
+import io.github.wandacuda.text.TokenizerFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +27,7 @@ class EvaluationTest {
 
   private static List<TokenRequest> tokens(Path model, Path file, boolean bos) {
     try (ModelDirectory directory = ModelDirectory.open(model);
-        DjlTokenizer tokenizer = DjlTokenizer.open(TestData.TINY_LLAMA)) {
+        DjlTokenizer tokenizer = DjlTokenizer.open(TokenizerFile.in(TestData.TINY_LLAMA))) {
       return Evaluation.of(
               Tasks.read(List.of(file.toString()), null, Long.MAX_VALUE), directory, tokenizer, bos)
           .requests();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.text.DjlTokenizer;
 import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.TokenizerFile;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -33,7 +34,7 @@ class TextStreamTest {
         "\u0301 alone"
       })
   void piecesMakeTheTextAndNoneEndsWithinACharacter(String text) {
-    try (Tokenizer tokenizer = DjlTokenizer.open(TestData.TINY_LLAMA)) {
+    try (Tokenizer tokenizer = DjlTokenizer.open(TokenizerFile.in(TestData.TINY_LLAMA))) {
       int[] all = tokenizer.encode("It says: " + text);
       String expected = tokenizer.decode(all);
       for (int prompt = 1; prompt < all.length; prompt++) {
@@ -52,7 +53,7 @@ class TextStreamTest {
 
   @Test
   void anUnfinishedCharacterIsShownInTheEnd() {
-    try (Tokenizer tokenizer = DjlTokenizer.open(TestData.TINY_LLAMA)) {
+    try (Tokenizer tokenizer = DjlTokenizer.open(TokenizerFile.in(TestData.TINY_LLAMA))) {
       int[] all = tokenizer.encode("a🙂");
       int[] cut = Arrays.copyOfRange(all, 2, all.length - 1);
       List<String> pieces = pieces(tokenizer, Arrays.copyOf(all, 2), cut);

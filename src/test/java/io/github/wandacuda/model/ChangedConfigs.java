@@ -11,6 +11,7 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.text.TokenizerFile;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -102,7 +103,9 @@ public final class ChangedConfigs implements AutoCloseable {
     ModelConfig changed = new ModelConfig(file, config);
     try {
       List<LinearModule> modules = LinearModules.of(changed, checkpoint);
-      ModelDirectory model = new ModelDirectory(file.getParent(), changed, checkpoint, modules);
+      Path folder = file.getParent();
+      ModelDirectory model =
+          new ModelDirectory(folder, changed, checkpoint, modules, TokenizerFile.in(folder));
       DecoderFamily family = DecoderFamilies.of(changed);
       try (Decoder decoder = family.open(model, backend.operations(), WeightKeeping.WHILE_OPEN)) {
         run(decoder);

@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.text.TokenizerFile;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.LongAdder;
@@ -19,7 +20,8 @@ public final class CountedModel {
   public ModelDirectory open(Path path) {
     ModelConfig config = ModelConfig.read(path);
     Checkpoint checkpoint = Checkpoint.open(path, this::counted);
-    return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
+    return new ModelDirectory(
+        path, config, checkpoint, LinearModules.of(config, checkpoint), TokenizerFile.in(path));
   }
 
   private SafetensorsFile counted(SafetensorsFile stored) {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -77,7 +78,7 @@ public final class LlamaCpp {
    * float32, no weights packed anew. Weights that aren't float32 are multiplied as codes all the
    * same, with the activations quantized too.
    *
-   * @param tokens lists of token ids in JSON
+   * @param tokens lists of token ids in JSON, or a text, in a file named {@code .txt}
    * @return how it ended; {@link #perplexity} finds the number
    */
   public Ended run(Path model, Path tokens) {
@@ -85,6 +86,13 @@ public final class LlamaCpp {
             "--enable-native-access=ALL-UNNAMED", LlamaCppProgram.class, libraries, model, tokens)
         .with(Map.of("GGML_NO_BACKTRACE", "1"))
         .run();
+  }
+
+  /** Returns the tokens that a text becomes; the test fails if the model isn't loaded. */
+  public int[] tokens(Path model, Path text) {
+    String[] lines = run(model, text).succeeds().out().split("\\R");
+    String ids = lines[lines.length - 1].replaceAll("[^0-9,]", "");
+    return Arrays.stream(ids.split(",")).mapToInt(Integer::parseInt).toArray();
   }
 
   /** Returns a model's perplexity; the test fails if it isn't loaded. */

@@ -27,7 +27,8 @@ import java.util.List;
 import java.util.NoSuchElementException;
 
 /**
- * Prints a model's perplexity by llama.cpp's libraries: {@code FOLDER MODEL.gguf TOKENS.json}.
+ * Prints a model's perplexity by llama.cpp's libraries: {@code FOLDER MODEL.gguf TOKENS.json}. Of a
+ * text instead of tokens, {@code FOLDER MODEL.gguf TEXT.txt}, it prints the tokens that it becomes.
  * Sizes and offsets are those of {@code llama.h} in v0.5.0, on 64 bits.
  */
 final class LlamaCppProgram {
@@ -35,6 +36,7 @@ final class LlamaCppProgram {
   private static final StructLayout MODEL = words(10);
 
   private static final long GPU_LAYERS = 16;
+  private static final long VOCABULARY_ALONE = 72;
   private static final long CHECK_TENSORS = 73;
   private static final long USE_EXTRA_BUFFERS = 74;
 
@@ -81,10 +83,16 @@ final class LlamaCppProgram {
 
   public static void main(String[] arguments) throws Throwable {
     Path folder = Path.of(arguments[0]).toAbsolutePath();
-    List<int[]> sequences = TestData.tokens(Path.of(arguments[2]));
     LlamaCppProgram program = new LlamaCppProgram(folder);
     program.start(folder);
-    double perplexity = program.perplexity(program.load(arguments[1]), sequences);
+    if (arguments[2].endsWith(".txt")) {
+      byte[] text = Files.readAllBytes(Path.of(arguments[2]));
+      System.out.println(
+          "tokens " + Arrays.toString(program.tokens(program.load(arguments[1], true), text)));
+      return;
+    }
+    List<int[]> sequences = TestData.tokens(Path.of(arguments[2]));
+    double perplexity = program.perplexity(program.load(arguments[1], false), sequences);
     System.out.println("perplexity " + perplexity);
   }
 
@@ -122,11 +130,12 @@ final class LlamaCppProgram {
     }
   }
 
-  private MemorySegment load(String path) throws Throwable {
+  private MemorySegment load(String path, boolean vocabularyAlone) throws Throwable {
     MemorySegment settings =
         (MemorySegment)
             function(MODEL, "llama_model_default_params").invoke((SegmentAllocator) arena);
     settings.set(JAVA_INT, GPU_LAYERS, 0);
+    settings.set(JAVA_BYTE, VOCABULARY_ALONE, (byte) (vocabularyAlone ? 1 : 0));
     settings.set(JAVA_BYTE, CHECK_TENSORS, (byte) 1);
     settings.set(JAVA_BYTE, USE_EXTRA_BUFFERS, (byte) 0);
     return there(
@@ -161,6 +170,29 @@ final class LlamaCppProgram {
     return there(
         (MemorySegment)
             function(ADDRESS, "llama_init_from_model", ADDRESS, CONTEXT).invoke(model, settings));
+  }
+
+  /** Returns a text's tokens, with those that the model adds and those that the text spells out. */
+  private int[] tokens(MemorySegment model, byte[] text) throws Throwable {
+    MemorySegment vocabulary =
+        (MemorySegment) function(ADDRESS, "llama_model_get_vocab", ADDRESS).invoke(model);
+    int most = text.length + 2;
+    MemorySegment tokens = arena.allocate(JAVA_INT, most);
+    MethodHandle tokenize =
+        function(
+            JAVA_INT,
+            "llama_tokenize",
+            ADDRESS,
+            ADDRESS,
+            JAVA_INT,
+            ADDRESS,
+            JAVA_INT,
+            JAVA_BYTE,
+            JAVA_BYTE);
+    MemorySegment bytes = arena.allocateFrom(JAVA_BYTE, text);
+    int count =
+        (int) tokenize.invoke(vocabulary, bytes, text.length, tokens, most, (byte) 1, (byte) 1);
+    return tokens.asSlice(0, (long) Integer.BYTES * count).toArray(JAVA_INT);
   }
 
   /** Returns e to the mean of the sequences' mean losses. */

@@ -25,7 +25,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class DjlTokenizerTest {
   private static final ObjectMapper JSON = new ObjectMapper();
-  @AutoClose private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(MODEL);
+
+  @AutoClose
+  private static final DjlTokenizer TOKENIZER = DjlTokenizer.open(TokenizerFile.in(MODEL));
 
   @TempDir private Path directory;
 
@@ -77,7 +79,7 @@ class DjlTokenizerTest {
               .putObject("strategy")
               .put("Fixed", 64);
         });
-    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
+    try (DjlTokenizer other = DjlTokenizer.open(TokenizerFile.in(directory))) {
       assertThat(other.encode("a")).containsExactly(1, 260);
       String text = "The Nile is a great river. ".repeat(20);
       assertThat(other.encode(text)).containsExactly(TOKENIZER.encode(text));
@@ -94,7 +96,7 @@ class DjlTokenizerTest {
          "model_max_length": 8, "bos_token": null}
         """);
     String text = "Naïve Été: the Nile is a great river";
-    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
+    try (DjlTokenizer other = DjlTokenizer.open(TokenizerFile.in(directory))) {
       assertThat(other.encode(text)).containsExactly(TOKENIZER.encode(text));
     }
   }
@@ -114,13 +116,15 @@ class DjlTokenizerTest {
   void rejectsATokenizerThatIsCutShort() throws IOException {
     byte[] whole = Files.readAllBytes(MODEL.resolve("tokenizer.json"));
     Files.write(directory.resolve("tokenizer.json"), Arrays.copyOf(whole, whole.length / 2));
-    assertRejects(() -> DjlTokenizer.open(directory)).contains("not JSON at line ");
+    assertRejects(() -> DjlTokenizer.open(TokenizerFile.in(directory)))
+        .contains("not JSON at line ");
   }
 
   @Test
   void rejectsAMergeOfPiecesThatAreNotThere() throws IOException {
     write(json -> json.withObject("/model").withArray("merges").add("zz qq"));
-    assertRejects(() -> DjlTokenizer.open(directory)).contains("`zz` out of vocabulary");
+    assertRejects(() -> DjlTokenizer.open(TokenizerFile.in(directory)))
+        .contains("`zz` out of vocabulary");
   }
 
   @ParameterizedTest
@@ -149,7 +153,7 @@ class DjlTokenizerTest {
             each.putObject("pattern").put("String", pattern);
           }
         });
-    assertRejects(() -> DjlTokenizer.open(directory))
+    assertRejects(() -> DjlTokenizer.open(TokenizerFile.in(directory)))
         .startsWith(directory.resolve("tokenizer.json").toString())
         .contains(message);
   }
@@ -176,7 +180,7 @@ class DjlTokenizerTest {
               .put("Regex", " {2,}");
           steps.addObject().put("type", "Prepend").put("prepend", "▁");
         });
-    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
+    try (DjlTokenizer other = DjlTokenizer.open(TokenizerFile.in(directory))) {
       assertThat(other.encode("a…  b")).isEqualTo(other.encode("aabc b"));
     }
   }
@@ -192,7 +196,8 @@ class DjlTokenizerTest {
               .putArray("processors")
               .add(template);
         });
-    assertRejects(() -> DjlTokenizer.open(directory)).contains("the special token <s>");
+    assertRejects(() -> DjlTokenizer.open(TokenizerFile.in(directory)))
+        .contains("the special token <s>");
   }
 
   private void write(Consumer<ObjectNode> change) throws IOException {

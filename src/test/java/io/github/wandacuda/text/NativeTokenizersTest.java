@@ -146,7 +146,7 @@ class NativeTokenizersTest {
     private TokenizeOnce() {}
 
     public static void main(String[] arguments) {
-      try (DjlTokenizer tokenizer = DjlTokenizer.open(Path.of(arguments[0]))) {
+      try (DjlTokenizer tokenizer = DjlTokenizer.open(TokenizerFile.in(Path.of(arguments[0])))) {
         System.out.println(Arrays.toString(tokenizer.encode(arguments[1])));
       }
     }

@@ -48,7 +48,7 @@ class TextFuzzTest {
 
   /** The library may end its process; ours has to go on. */
   private static void tokenize(Path model) {
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(model)) {
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(TokenizerFile.in(model))) {
       tokenizer.encode("Naïve text, 日本😀\u0000 and  more");
     }
   }

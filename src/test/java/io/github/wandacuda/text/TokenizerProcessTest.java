@@ -36,8 +36,8 @@ class TokenizerProcessTest {
   @Test
   void givesTheTokensThatTheLibraryGives() {
     List<Long> before = children();
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(MODEL);
-        DjlTokenizer library = DjlTokenizer.open(MODEL)) {
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(TokenizerFile.in(MODEL));
+        DjlTokenizer library = DjlTokenizer.open(TokenizerFile.in(MODEL))) {
       for (String text :
           List.of(
               "", "The Nile is a great river.", "日本😀\0", "a\r\n b", "river ".repeat(100_000))) {
@@ -56,7 +56,8 @@ class TokenizerProcessTest {
   @Thorough
   void isCancelledWhenItIsToldToEnd(String signal) throws Exception {
     List<Long> before = children();
-    try (TokenizerProcess tokenizer = Signals.unignored(() -> TokenizerProcess.open(MODEL))) {
+    try (TokenizerProcess tokenizer =
+        Signals.unignored(() -> TokenizerProcess.open(TokenizerFile.in(MODEL)))) {
       long pid = children().stream().filter(each -> !before.contains(each)).findAny().orElseThrow();
       assertThat(Signals.send(signal, pid)).isTrue();
       Optional<ProcessHandle> ending = ProcessHandle.of(pid);
@@ -79,7 +80,7 @@ class TokenizerProcessTest {
                 .put("type", "Precompiled")
                 .put("precompiled_charsmap", Base64.getEncoder().encodeToString(table.array())));
     List<Long> before = children();
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(directory)) {
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(TokenizerFile.in(directory))) {
       assertRejects(() -> tokenizer.encode("any text"))
           .startsWith(directory.resolve("tokenizer.json") + ": the tokenizer library broke down")
           .contains("index out of bounds");
@@ -89,7 +90,9 @@ class TokenizerProcessTest {
   }
 
   private static Tokenizer open(Path model, boolean apart) {
-    return apart ? TokenizerProcess.open(model) : DjlTokenizer.open(model);
+    return apart
+        ? TokenizerProcess.open(TokenizerFile.in(model))
+        : DjlTokenizer.open(TokenizerFile.in(model));
   }
 
   @ParameterizedTest

@@ -1,7 +1,12 @@
 package io.github.wandacuda.checkpoint.gguf;
 
 import io.github.wandacuda.error.ErrorDetails;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -45,8 +50,7 @@ final class GgufKeys {
             .flatMap(GgufValue::text)
             .orElseThrow(
                 () ->
-                    ErrorDetails.part(file, "key " + ARCHITECTURE)
-                        .wrong("the architecture's name, a text", "none"));
+                    generalProblem(ARCHITECTURE).wrong("the architecture's name, a text", "none"));
   }
 
   /** Returns the architecture's name. */
@@ -78,7 +82,12 @@ final class GgufKeys {
   }
 
   ErrorDetails problem(String key) {
-    return ErrorDetails.part(file, "key " + name(key));
+    return generalProblem(name(key));
+  }
+
+  /** Returns what names a key in a message, by its whole name. */
+  ErrorDetails generalProblem(String key) {
+    return ErrorDetails.part(file, "key " + key);
   }
 
   /** Returns a whole number, also where each block has one and all are the same. */
@@ -178,6 +187,48 @@ final class GgufKeys {
     return positive(HEAD_SIZE, whole(HEAD_SIZE).orElseGet(() -> needed(EMBEDDING) / heads()));
   }
 
+  /**
+   * Returns whether a key is true.
+   *
+   * @param key its whole name
+   * @param otherwise what holds if there is no such key
+   */
+  boolean isTrue(String key, boolean otherwise) {
+    Optional<GgufValue> value = general(key);
+    if (value.isPresent() && !value.get().isTruth()) {
+      throw generalProblem(key).wrong("true or false", value.get().shown());
+    }
+    return value.map(truth -> truth.number().orElseThrow() != 0).orElse(otherwise);
+  }
+
+  /**
+   * Returns the texts of a key that has several.
+   *
+   * @param key its whole name
+   */
+  List<String> texts(String key) {
+    GgufValue value =
+        general(key)
+            .filter(GgufValue::isArray)
+            .filter(array -> array.elementType() == GgufValue.TEXT)
+            .orElseThrow(
+                () ->
+                    generalProblem(key)
+                        .wrong(
+                            "an array of texts",
+                            general(key).map(GgufValue::shown).orElse("none")));
+    List<String> texts = new ArrayList<>();
+    for (byte[] bytes : value.elements()) {
+      try {
+        texts.add(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString());
+      } catch (CharacterCodingException e) {
+        throw generalProblem(key)
+            .wrong("texts in UTF-8", "other bytes at place %d".formatted(texts.size()), e);
+      }
+    }
+    return texts;
+  }
+
   /** Returns how many experts a mixture has; 0 if there is none. */
   long experts() {
     return whole("expert_count").orElse(0);
@@ -195,7 +246,6 @@ final class GgufKeys {
         .filter(numbers -> numbers.length == blocks)
         .orElseThrow(
             () ->
-                ErrorDetails.part(file, "key " + key)
-                    .wrong("%d numbers as f32".formatted(blocks), "another value"));
+                generalProblem(key).wrong("%d numbers as f32".formatted(blocks), "another value"));
   }
 }

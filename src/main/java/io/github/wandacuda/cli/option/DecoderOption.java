@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** The options for a model that is run, or told whether it can be. */
-public final class DecoderOption extends ModelOption {
+public class DecoderOption extends ModelOption {
   @Option(
       names = "--family",
       paramLabel = "FILE",

@@ -22,7 +22,6 @@ import io.github.wandacuda.report.PruneReport.Perplexities;
 import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -119,7 +118,7 @@ public final class EvaluateOption {
             before.perplexity(),
             after.perplexity(),
             before.tokens().isPresent() && after.tokens().isPresent()
-                ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model.path()))
+                ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model))
                 : Optional.empty());
     ModelCard.add(
         model,
@@ -137,7 +136,7 @@ public final class EvaluateOption {
   }
 
   private static boolean hasSample(ModelDirectory measured, Backend backend, OutputOptions output) {
-    if (!Files.exists(measured.path().resolve("tokenizer.json"))) {
+    if (!measured.tokenizer().isThere()) {
       return false;
     }
     long bytes =
@@ -167,9 +166,10 @@ public final class EvaluateOption {
     }
   }
 
-  private Perplexities.Sample sample(List<Integer> before, List<Integer> after, Path model) {
+  private Perplexities.Sample sample(
+      List<Integer> before, List<Integer> after, ModelDirectory model) {
     int[] prompt = beginning();
-    try (Tokenizer tokenizer = TokenizerProcess.open(model)) {
+    try (Tokenizer tokenizer = TokenizerProcess.open(model.tokenizer())) {
       return new Perplexities.Sample(
           tokenizer.decode(prompt),
           text(tokenizer, prompt, before),

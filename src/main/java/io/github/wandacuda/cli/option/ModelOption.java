@@ -22,7 +22,7 @@ public class ModelOption {
   private String given;
 
   public ModelDirectory open(OutputOptions output) {
-    return open(given, family(), output);
+    return prepared(open(given, family(), output));
   }
 
   /** Opens a model, which must be finished, and prints what it is, with {@code --verbose}. */
@@ -34,7 +34,13 @@ public class ModelOption {
 
   /** Opens the model, even if a part of it is pruned in place. */
   public ModelDirectory openAnyway(OutputOptions output) {
-    return said(ModelDirectory.open(HubCache.find(given), FamilyFile.read(family())), output);
+    return prepared(
+        said(ModelDirectory.open(HubCache.find(given), FamilyFile.read(family())), output));
+  }
+
+  /** Returns the opened model as other options want it. */
+  ModelDirectory prepared(ModelDirectory model) {
+    return model;
   }
 
   /** Returns the file that describes the model's family, or null for none. */

@@ -18,7 +18,7 @@ public final class OptionNames {
                   ("allocation backend calibration cluster data exclude family in-place include join"
                           + " masks multiple output overwrite packed part recipe report requantize"
                           + " resume samples score second-moments sequence-length statistics"
-                          + " structure tasks temperature top-p unreached")
+                          + " structure tasks temperature tokenizer top-p unreached")
                       .split(" ")))
           .toList();
 

@@ -36,7 +36,7 @@ public final class OutputOptions {
   private static final Set<String> DIGESTED =
       Set.of(
           ("--backend --calibration --data --device --model --precision --statistics "
-                  + "--tasks --text --windows")
+                  + "--tasks --text --tokenizer --windows")
               .split(" "));
 
   @Spec(Spec.Target.MIXEE)

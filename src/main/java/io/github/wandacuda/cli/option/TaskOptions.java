@@ -71,7 +71,7 @@ public final class TaskOptions {
       }
       task.files().forEach(file -> output.detail("task %s: %s", task.name(), Printable.of(file)));
     }
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(model.tokenizer())) {
       Evaluation evaluation = Evaluation.of(read, model, tokenizer, !noBos);
       output.detail("%d requests", evaluation.requests().size());
       return evaluation;

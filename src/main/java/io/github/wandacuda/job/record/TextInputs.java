@@ -25,7 +25,7 @@ public final class TextInputs {
     try (KeptOpen tokenizer = new KeptOpen()) {
       CalibrationSamples drawn =
           CalibrationSampler.sample(
-              request, () -> tokenizer.get("", () -> TokenizerProcess.open(model.path())));
+              request, () -> tokenizer.get("", () -> TokenizerProcess.open(model.tokenizer())));
       requireArrays(request.file(), model, drawn.tokens()[0].length);
       return drawn;
     }
@@ -48,7 +48,7 @@ public final class TextInputs {
     int tokens = length.orElse(Math.min(DEFAULT_LENGTH, shape.maximumLength()));
     EvaluationWindows.requireLength(tokens);
     InputFile.require(file);
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(model.tokenizer())) {
       return EvaluationWindows.ofText(file, tokenizer, tokens, shape.vocabulary());
     }
   }

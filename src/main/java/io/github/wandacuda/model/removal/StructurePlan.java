@@ -103,7 +103,8 @@ public record StructurePlan(
   /** Returns the smaller model with a checkpoint that {@link #checkpoint} has laid out. */
   public ModelDirectory opened(Checkpoint smaller) {
     ModelConfig own = model.config().with(configBytes());
-    return new ModelDirectory(model.path(), own, smaller, LinearModules.of(own, smaller));
+    return new ModelDirectory(
+        model.path(), own, smaller, LinearModules.of(own, smaller), model.tokenizer());
   }
 
   /**

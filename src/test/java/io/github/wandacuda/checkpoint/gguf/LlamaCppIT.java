@@ -9,12 +9,17 @@ import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.LlamaCpp;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
+import io.github.wandacuda.testing.Tier;
+import io.github.wandacuda.text.DjlTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -135,5 +140,45 @@ class LlamaCppIT {
     Ended ended = llama.run(file, tokens(name));
     assertThat(ended.exitCode()).isNotZero();
     assertThat(ended.err()).contains("blk.2.attn_norm.weight");
+  }
+
+  /**
+   * Names of tokenizers that cut where small letters become capitals, which llama.cpp knows of in
+   * ASCII alone. Here pieces are those that the models were trained on.
+   */
+  private static final Set<String> BY_CASE =
+      Set.of("gpt-4o", "kanana2", "kimi-k2", "llama4", "minimax-m2", "talkie", "tekken");
+
+  private static final Pattern CASED = Pattern.compile("[\\p{Lu}\\p{Lt}\\p{M}&&[^A-Z]]");
+
+  static List<String> preTokenizers() {
+    return Tier.cases(Tier.picked(12, GgufTokenizerTest.names()), 3);
+  }
+
+  @ParameterizedTest
+  @MethodSource("preTokenizers")
+  void textsAreCutAtTheSamePlaces(String name) throws IOException {
+    String texts =
+        GgufTokenizerTest.TEXTS.stream()
+            .filter(text -> !BY_CASE.contains(name) || !CASED.matcher(text).find())
+            .collect(Collectors.joining("\n\n"));
+    Path text = Files.writeString(folder.resolve("x.txt"), texts);
+    Path file = Files.write(folder.resolve("x.gguf"), GgufTokenizerTest.neighbours(name).bytes());
+    try (DjlTokenizer ours = DjlTokenizer.open(GgufTokenizer.open(file))) {
+      assertThat(ours.encode(texts)).isEqualTo(llama.tokens(file, text));
+    }
+  }
+
+  @Test
+  void textsBecomeTheSameTokens() throws IOException {
+    Path text = folder.resolve("x.txt");
+    try (DjlTokenizer ours = DjlTokenizer.open(GgufTokenizer.open(GgufTokenizerTest.LLAMA))) {
+      for (String each : GgufTokenizerTest.TEXTS) {
+        Files.writeString(text, each);
+        assertThat(ours.encode(each))
+            .as(each)
+            .isEqualTo(llama.tokens(GgufTokenizerTest.LLAMA, text));
+      }
+    }
   }
 }
