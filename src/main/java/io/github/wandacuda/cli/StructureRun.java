@@ -135,6 +135,7 @@ record StructureRun(
    * @param earlier the record of a run that has chosen them before
    */
   private Planned plan(boolean measured, Optional<RemovalRecord> earlier) {
+    StructureJob.check(output, model(), command.resumes());
     asked.check(model());
     Update fits = asked.update(model(), calibration(), why -> command.output.detail("%s", why));
     boolean known = (measured || samples() == 0) && earlier.isEmpty();
@@ -151,7 +152,7 @@ record StructureRun(
         job,
         choice,
         new RemovalSummary(
-            output,
+            job.written(),
             asked.parts(),
             fits,
             ComputedOn.of(backend),
@@ -226,7 +227,7 @@ record StructureRun(
     PhaseClock clock = new PhaseClock(backend.concurrency());
     run(planned.job, clock, () -> saveStatistics(planned.choice));
     Optional<Perplexities> perplexities =
-        before.map(dense -> command.compared(dense, model(), output, backend, results()));
+        before.map(dense -> command.compared(dense, model(), planned.job.written(), backend, results()));
     return new RemovalResult(
         planned.summary.with(planned.job.removed()),
         Optional.ofNullable(planned.job.part()),

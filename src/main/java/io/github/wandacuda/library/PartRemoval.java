@@ -255,6 +255,7 @@ public final class PartRemoval {
       Progress progress) {
     RemovalRequest.requireSamples(
         asked.parts().structure(), calibration instanceof Calibration.FromSamples);
+    StructureJob.check(output, model, writing.resume);
     asked.check(model);
     Structure.Update update = asked.update(model, calibration, why -> {});
     StructureChoice.Chosen chosen =

@@ -176,6 +176,70 @@ class GgufCommandTest {
     assertThat(part).doesNotExist();
   }
 
+  private Ended removeOfSplit(String options) {
+    return prune(
+        "--model %s --structure experts --sparsity 0.5 --calibration %s --samples 2 --output %s"
+            + " --evaluate %s --json "
+            + options,
+        FOLDER.resolve("split/tiny-mixture-Q8_0-00001-of-00003.gguf"),
+        FOLDER.resolve("tokens/tiny-mixture.json"),
+        output,
+        FOLDER.resolve("tokens/tiny-mixture.json"));
+  }
+
+  private Path part(int number, int count) {
+    return directory.resolve("out-%05d-of-%05d.gguf".formatted(number, count));
+  }
+
+  /** A run that was killed has left parts that are complete, or not, or not named yet. */
+  @Test
+  void aSplitModelIsWrittenInPartsAndGoneOnWith() throws IOException {
+    Path source = FOLDER.resolve("split/tiny-mixture-Q8_0-00001-of-00003.gguf");
+    JsonNode found = removeOfSplit("").succeeds().json();
+    assertThat(found.get("output").asText()).isEqualTo(part(1, 2).toString());
+    long bytes = part(1, 2).toFile().length() + part(2, 2).toFile().length();
+    assertThat(found.get("bytes_after").asLong()).isEqualTo(bytes);
+    assertThat(output).doesNotExist();
+    assertThat(verify(source).succeeds().json().get("verified").asBoolean()).isTrue();
+    InProcess.line("verify --dense %s --pruned %s", source, part(1, 2)).succeeds();
+    removeOfSplit("").fails(2, "what one has left");
+    byte[] first = Files.readAllBytes(part(1, 2));
+    byte[] second = Files.readAllBytes(part(2, 2));
+    Path unfinished = directory.resolve("out-00001-of-00002.gguf.part");
+    Files.move(part(1, 2), unfinished);
+    Damage.flip(part(2, 2), second.length / 2, 1);
+    removeOfSplit("--resume").succeeds();
+    assertThat(part(1, 2)).hasBinaryContent(first);
+    assertThat(part(2, 2)).hasBinaryContent(second);
+    assertThat(unfinished).doesNotExist();
+    Damage.flip(part(2, 2), second.length / 2, 1);
+    verify(source).fails(5, part(2, 2).getFileName().toString());
+    Files.delete(part(2, 2));
+    verify(source).fails(5, part(2, 2).getFileName().toString());
+  }
+
+  @Test
+  void shardSizeSaysHowASmallerModelIsSplit() {
+    removeOfSplit("--shard-size 1GB").succeeds();
+    assertThat(output).exists();
+    removeExpert("--shard-size 20KB").fails(2, "the output exists");
+    output = directory.resolve("other.gguf");
+    removeExpert("--shard-size 20KB").succeeds();
+    assertThat(output).doesNotExist();
+    verify(MIXTRAL).succeeds();
+  }
+
+  /** Another run's parts may be there, and a part's name is none for a model. */
+  @Test
+  void whatIsThereIsNotWrittenOver() throws IOException {
+    Files.writeString(part(2, 2), "mine");
+    removeOfSplit("").fails(2, "the output exists");
+    removeOfSplit("--resume").fails(2, "the output exists");
+    assertThat(part(2, 2)).hasContent("mine");
+    output = part(1, 2);
+    removeOfSplit("").fails(2, "name it out.gguf");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -67,6 +67,11 @@ public record GgufCheckpoint(ObjectNode config, Checkpoint checkpoint) {
     return filesOf(checkpoint).bytes();
   }
 
+  /** Returns how many bytes the largest file of a model in GGUF has. */
+  public static long largestFile(Checkpoint checkpoint) {
+    return filesOf(checkpoint).largest();
+  }
+
   /** Returns how many tensors of each type a model in GGUF has, by the types' names. */
   public static SortedMap<String, Integer> types(Checkpoint checkpoint) {
     SortedMap<String, Integer> types = new TreeMap<>();

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
  * The files of a model in GGUF: one, or the parts of a split one, named {@code
@@ -22,9 +23,17 @@ import java.util.regex.Pattern;
  */
 final class GgufFiles implements AutoCloseable {
   private static final Pattern PART = Pattern.compile("(.*)-(\\d{5})-of-(\\d{5})\\.gguf");
-  private static final String NUMBER = "split.no";
-  private static final String COUNT = "split.count";
-  private static final String TENSORS = "split.tensors.count";
+  private static final String ENDING = ".gguf";
+
+  /** A part's number, counted from 0. */
+  static final String NUMBER = "split.no";
+
+  /** How many parts there are. */
+  static final String COUNT = "split.count";
+
+  /** How many tensors all parts have together. */
+  static final String TENSORS = "split.tensors.count";
+
   private static final int MOST_PARTS = 99_999;
 
   private final List<GgufFile> parts;
@@ -95,7 +104,7 @@ final class GgufFiles implements AutoCloseable {
           .wrong("part 1 of %d".formatted(count), "part %d".formatted(number + 1));
     }
     for (int part = 2; part <= count; part++) {
-      Path file = path.resolveSibling("%s-%05d-of-%05d.gguf".formatted(name.group(1), part, count));
+      Path file = part(path, name.group(1), part, count);
       GgufFile other = GgufFile.open(file);
       parts.add(other);
       long told = whole(other, NUMBER).orElse(-1);
@@ -109,6 +118,30 @@ final class GgufFiles implements AutoCloseable {
                     : "part %d of %d".formatted(told + 1, all));
       }
     }
+  }
+
+  private static Path part(Path beside, String prefix, int number, long count) {
+    return beside.resolveSibling("%s-%05d-of-%05d.gguf".formatted(prefix, number, count));
+  }
+
+  /**
+   * Returns the names of the files that a model is written to.
+   *
+   * @param file of one that is a single file
+   * @param count how many files there are
+   */
+  static List<Path> names(Path file, int count) {
+    String name = file.getFileName().toString();
+    String prefix = name.endsWith(ENDING) ? name.substring(0, name.length() - ENDING.length()) : name;
+    return count == 1
+        ? List.of(file)
+        : IntStream.rangeClosed(1, count).mapToObj(n -> part(file, prefix, n, count)).toList();
+  }
+
+  /** Returns the name that a model would have as a single file, by its own or its first part's. */
+  static Path single(Path file) {
+    Matcher name = PART.matcher(file.getFileName().toString());
+    return name.matches() ? file.resolveSibling(name.group(1) + ENDING) : file;
   }
 
   private void requireAll() {
@@ -135,6 +168,11 @@ final class GgufFiles implements AutoCloseable {
   /** Returns the only file, or the first part. */
   Path path() {
     return parts.getFirst().path();
+  }
+
+  /** Returns the bytes of the largest file. */
+  long largest() {
+    return parts.stream().mapToLong(GgufFile::length).max().orElseThrow();
   }
 
   /** Returns the bytes of all files together. */

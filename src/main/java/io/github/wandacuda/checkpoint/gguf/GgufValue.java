@@ -53,6 +53,16 @@ public record GgufValue(int type, byte[] bytes) {
     return new GgufValue(U32, buffer(Integer.BYTES).putInt(number).array());
   }
 
+  /** Makes a number of 16 bits, in which parts of a split model are counted. */
+  static GgufValue u16(int number) {
+    return new GgufValue(U16, buffer(Short.BYTES).putShort((short) number).array());
+  }
+
+  /** Makes a number with a sign, in which tensors of a split model are counted. */
+  static GgufValue i32(int number) {
+    return new GgufValue(I32, buffer(Integer.BYTES).putInt(number).array());
+  }
+
   public static GgufValue of(String text) {
     byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
     return new GgufValue(

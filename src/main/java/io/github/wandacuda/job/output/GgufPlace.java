@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.output;
 
+import io.github.wandacuda.checkpoint.gguf.GgufParts;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.record.Fingerprint;
@@ -8,34 +9,48 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
- * The places of a model that is written as a file in GGUF: the file, the name that it has until it
- * is complete, and the record of its run, which is written first. So a record without its file is
- * an interrupted run's.
+ * The places of a model that is written in GGUF: its file or the parts of a split one, the names
+ * that these have until they are complete, and the record of the run, which is written first. The
+ * first part is completed last. So a record without it is an interrupted run's.
  *
- * @param file the complete model
+ * @param file the model, if it is a single file; parts and the record have names after it
  */
 public record GgufPlace(Path file) {
   private static final String PARTIAL = ".part";
 
-  /** Returns the name of the file until it is complete. */
-  public Path partial() {
-    return beside(PARTIAL);
+  /** Returns the places of a model by its single file or any part. */
+  public static GgufPlace of(Path written) {
+    return new GgufPlace(GgufParts.single(written));
+  }
+
+  /** Returns the name of one of the files until it is complete. */
+  public static Path partial(Path file) {
+    return beside(file, PARTIAL);
   }
 
   /** Returns the file that says what was done. */
   public Path record() {
-    return beside("." + Provenance.FILE_NAME);
+    return beside(file, "." + Provenance.FILE_NAME);
   }
 
-  private Path beside(String ending) {
+  private static Path beside(Path file, String ending) {
     return file.resolveSibling(file.getFileName() + ending);
   }
 
-  /** Returns whether the file is complete. */
-  public boolean isFinished() {
+  /**
+   * Returns whether all files are complete.
+   *
+   * @param files the first part first
+   */
+  public static boolean isFinished(List<Path> files) {
+    return exists(files.getFirst());
+  }
+
+  private static boolean exists(Path file) {
     return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
   }
 
@@ -57,23 +72,30 @@ public record GgufPlace(Path file) {
   /**
    * Checks that a run may write here.
    *
+   * @param files what it will write, as far as that is known
    * @param resume whether an earlier run may have
    * @throws io.github.wandacuda.error.UsageException if something else is here, or an earlier run
    *     was and this one isn't to go on with it
    */
-  public void check(boolean resume) {
+  public void check(List<Path> files, boolean resume) {
     if (Files.isDirectory(file)) {
       throw ErrorDetails.file(file)
           .refused("a file for the output, since the model is one", "a folder");
     }
-    boolean recorded = Files.exists(record(), LinkOption.NOFOLLOW_LINKS);
-    if (isFinished() && !(resume && recorded)) {
+    if (!of(file).equals(this)) {
+      throw ErrorDetails.file(file)
+          .hint("name it " + of(file).file.getFileName())
+          .refused("the name of a single file; parts get theirs by it", "that of a part");
+    }
+    boolean recorded = exists(record());
+    boolean written = exists(file) || files.stream().anyMatch(GgufPlace::exists);
+    if (written && !(resume && recorded)) {
       throw ErrorDetails.file(file).refused("the output exists");
     }
     if (recorded && !resume) {
       throw ErrorDetails.file(file)
           .hint("`resume` goes on with it")
-          .refused("no run before this one", "what an interrupted one left");
+          .refused("no run before this one", "what one has left");
     }
   }
 

@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.recipe.Structure;
 import java.util.ArrayList;
@@ -73,8 +74,19 @@ public record RemovalRecord(Map<String, Object> values) implements Provenance {
 
   /** Returns what is left of a model without the parts that the record says, as it was planned. */
   public Checkpoint smaller(ModelDirectory model) {
-    long shardBytes = ((Number) value(SHARD_SIZE)).longValue();
-    return removed(structure().orElseThrow()).plan(model).checkpoint(shardBytes);
+    return removed(structure().orElseThrow()).plan(model).checkpoint(shardBytes());
+  }
+
+  /**
+   * Returns how many bytes a file has at most that has more than one tensor.
+   *
+   * @throws io.github.wandacuda.error.InputException if the record doesn't say it
+   */
+  public long shardBytes() {
+    if (value(SHARD_SIZE) instanceof Number bytes) {
+      return bytes.longValue();
+    }
+    throw ErrorDetails.of(SHARD_SIZE).wrong("a number of bytes", "none");
   }
 
   /** Returns the names of the tensors that a run fitted to what it left. */

@@ -2,6 +2,7 @@ package io.github.wandacuda.job.structure;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.gguf.GgufCopy;
+import io.github.wandacuda.checkpoint.gguf.GgufParts;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
@@ -17,9 +18,13 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 
-/** Writes a smaller model in GGUF as a file in GGUF, whose every kept code is the source's. */
+/** Writes a smaller model in GGUF as files in GGUF, whose every kept code is the source's. */
 final class GgufStructure {
   private final StructureRequest request;
   private final ModelDirectory model;
@@ -34,31 +39,40 @@ final class GgufStructure {
     this.request = request;
     this.model = model;
     place = new GgufPlace(request.output());
-    place.check(request.resume());
+    place.check(files(request.removed()), request.resume());
     if (request.update() != Update.NONE) {
       throw ErrorDetails.file(model.path())
           .refused("`update` none for a GGUF file, whose codes stay", request.update().label());
     }
   }
 
-  boolean isFinished() {
-    return place.isFinished();
+  boolean isFinished(RemovedParts removed) {
+    return GgufPlace.isFinished(files(removed));
   }
 
-  /** Returns the bytes of the smaller file. */
+  /** Returns the bytes of the smaller model's files. */
   long bytes(RemovedParts removed) {
-    return copy(removed).bytes();
+    return parts(removed).bytes();
   }
 
-  private GgufCopy copy(RemovedParts removed) {
-    return new GgufCopy(removed.gguf(model, request.card()));
+  /** Returns the file by which the smaller model is opened: the only one, or the first part. */
+  Path first(RemovedParts removed) {
+    return files(removed).getFirst();
+  }
+
+  private List<Path> files(RemovedParts removed) {
+    return parts(removed).files(place.file());
+  }
+
+  private GgufParts parts(RemovedParts removed) {
+    return GgufParts.of(removed.gguf(model, request.card()), request.shardBytes());
   }
 
   /**
-   * Writes the file, compares it and gives it its name.
+   * Writes the files, compares them and gives them their names, the first one last.
    *
    * @param removed what goes, all of it known
-   * @param beforeEnd called right before the file gets its name
+   * @param beforeEnd called right before the files get their names
    */
   void run(
       RemovedParts removed,
@@ -67,34 +81,49 @@ final class GgufStructure {
       Progress progress,
       Runnable beforeEnd) {
     place.requireSame(Fingerprint.of(record));
-    if (place.isFinished()) {
+    GgufParts parts = parts(removed);
+    List<Path> files = parts.files(place.file());
+    if (GgufPlace.isFinished(files)) {
       return;
     }
-    GgufCopy copy = copy(removed);
     OutputException.writing(
         place.file(), () -> Folders.create(place.file().toAbsolutePath().getParent()));
     AtomicWrite.replace(
         place.record(), out -> out.write(record.json()), FileModes.like(model.path()));
     long start = System.nanoTime();
-    OutputException.writing(
-        place.partial(), () -> copy.write(place.partial(), told(progress, copy.bytes())));
+    List<Path> unfinished = files.stream().map(GgufStructure::unfinished).toList();
+    LongConsumer written = told(progress, parts.bytes());
+    for (int part = 0; part < files.size(); part++) {
+      GgufCopy copy = parts.copies().get(part);
+      Path file = unfinished.get(part);
+      OutputException.writing(file, () -> copy.write(file, written));
+    }
     clock.addReadWrite(System.nanoTime() - start);
     if (request.verify()) {
-      verify(copy, clock);
+      verify(parts, unfinished, clock);
     }
     beforeEnd.run();
-    OutputException.writing(
-        place.file(), () -> AtomicWrite.moveOver(place.partial(), place.file()));
+    for (int part = files.size() - 1; part >= 0; part--) {
+      Path from = unfinished.get(part);
+      Path file = files.get(part);
+      OutputException.writing(file, () -> AtomicWrite.moveOver(from, file));
+    }
   }
 
-  private void verify(GgufCopy copy, PhaseClock clock) {
+  /** Returns where a file is written; a run that was interrupted at its end has named it already. */
+  private static Path unfinished(Path file) {
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS) ? file : GgufPlace.partial(file);
+  }
+
+  private static void verify(GgufParts parts, List<Path> files, PhaseClock clock) {
     long start = System.nanoTime();
-    copy.firstDifference(place.partial())
-        .ifPresent(
-            wrong -> {
-              OutputException.writing(place.partial(), () -> Files.deleteIfExists(place.partial()));
-              throw new VerificationException(wrong);
-            });
+    Optional<ErrorDetails> wrong = parts.firstDifference(files);
+    if (wrong.isPresent()) {
+      for (Path file : files) {
+        OutputException.writing(file, () -> Files.deleteIfExists(file));
+      }
+      throw new VerificationException(wrong.get());
+    }
     clock.addVerify(System.nanoTime() - start);
   }
 

@@ -14,6 +14,7 @@ import io.github.wandacuda.job.cluster.RunDescription;
 import io.github.wandacuda.job.estimate.Stopwatch;
 import io.github.wandacuda.job.estimate.TimeEstimate;
 import io.github.wandacuda.job.output.CardFront;
+import io.github.wandacuda.job.output.GgufPlace;
 import io.github.wandacuda.job.output.Journal;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.OutputPrecheck;
@@ -72,6 +73,19 @@ public final class StructureJob {
   private SideFiles sideFiles;
   private Part.PartState part;
 
+  /**
+   * Checks, before parts are chosen, that the output can be a new one or be gone on with.
+   *
+   * @throws io.github.wandacuda.error.UsageException if not
+   */
+  public static void check(Path output, ModelDirectory model, boolean resume) {
+    if (model.isGguf()) {
+      new GgufPlace(output).check(List.of(), resume);
+    } else {
+      OutputPrecheck.check(output, model.path(), resume);
+    }
+  }
+
   /** Checks what can be checked before anything is written. */
   public StructureJob(StructureRequest request, ModelDirectory model) {
     this.request = request;
@@ -80,8 +94,8 @@ public final class StructureJob {
       gguf = Optional.of(new GgufStructure(request, model));
     } else {
       gguf = Optional.empty();
-      OutputPrecheck.check(request.output(), model.path(), request.resume());
     }
+    check(request.output(), model, request.resume());
     take(request.removed(), request.removed().plan(model));
   }
 
@@ -107,6 +121,11 @@ public final class StructureJob {
     return smaller;
   }
 
+  /** Returns the place by which the smaller model is opened when it is written. */
+  public Path written() {
+    return gguf.map(file -> file.first(removed)).orElse(request.output());
+  }
+
   /** Returns how large the model is, and how large what is left of it. */
   public RemovalSizes sizes() {
     return RemovalSizes.of(model, removed, planned(), bytes());
@@ -119,7 +138,7 @@ public final class StructureJob {
 
   /** Returns whether an earlier run has finished in the output, so that nothing will be done. */
   public boolean isFinished() {
-    return gguf.map(GgufStructure::isFinished)
+    return gguf.map(file -> file.isFinished(removed))
         .orElseGet(() -> OutputPrecheck.isFinished(request.output()));
   }
 
@@ -282,7 +301,7 @@ public final class StructureJob {
       PhaseClock clock,
       Progress progress,
       Runnable beforeEnd) {
-    boolean finished = file.isFinished();
+    boolean finished = file.isFinished(removed);
     if (!finished) {
       requireRoom();
     }

@@ -2,6 +2,7 @@ package io.github.wandacuda.job.structure;
 
 import io.github.wandacuda.checkpoint.DirectIo.IoMode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.gguf.GgufCheckpoint;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RecordSources;
@@ -142,9 +143,12 @@ public record StructureRequest(
   }
 
   /**
-   * Returns the bytes of a model's largest shard, up to which a smaller model's shards may grow.
+   * Returns the bytes of a model's largest shard, or file in GGUF, up to which a smaller model's shards may grow.
    */
   public static long largestShard(ModelDirectory model) {
+    if (model.isGguf()) {
+      return GgufCheckpoint.largestFile(model.checkpoint());
+    }
     return model.checkpoint().shards().stream()
         .mapToLong(SafetensorsFile::byteSize)
         .max()

@@ -1,6 +1,6 @@
 package io.github.wandacuda.job.verify;
 
-import io.github.wandacuda.checkpoint.gguf.GgufCopy;
+import io.github.wandacuda.checkpoint.gguf.GgufParts;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.output.GgufPlace;
@@ -13,7 +13,6 @@ import io.github.wandacuda.pruning.recipe.Structure;
 import io.github.wandacuda.system.RealCause;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The check of a smaller model in GGUF against the one that it is a part of: each tensor is the
@@ -54,9 +53,8 @@ record GgufCheck(ModelDirectory dense, GgufPlace place) {
       if (!expected.equals(record.value(Provenance.REMOVED))) {
         add(failures, Provenance.REMOVED, expected.toString(), "other parts");
       }
-      Optional<ErrorDetails> wrong =
-          new GgufCopy(removed.gguf(dense, record.hasCard())).firstDifference(place.file());
-      wrong.ifPresent(failures::add);
+      GgufParts parts = GgufParts.of(removed.gguf(dense, record.hasCard()), record.shardBytes());
+      parts.firstDifference(parts.files(place.file())).ifPresent(failures::add);
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
       failures.add(e.details());

@@ -126,7 +126,7 @@ public final class Verifier {
   public static Verification verify(
       ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
     if (dense.isGguf()) {
-      return new GgufCheck(dense, new GgufPlace(pruned)).verify();
+      return new GgufCheck(dense, GgufPlace.of(pruned)).verify();
     }
     List<SafetensorsFile> shards = dense.checkpoint().shards();
     try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());

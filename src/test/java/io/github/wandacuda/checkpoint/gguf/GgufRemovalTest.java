@@ -111,6 +111,36 @@ class GgufRemovalTest {
     }
   }
 
+  /** The splitter of llama.cpp made these parts of at most 25 tensors. */
+  @Test
+  void aSplitModelIsSplitAgainToTheByte() throws IOException {
+    Path folder = FOLDER.resolve("split");
+    String name = "tiny-mixture-Q8_0-0000%d-of-00003.gguf";
+    try (GgufFiles source = GgufFiles.open(folder.resolve(name.formatted(1)))) {
+      List<GgufRemoval> parts =
+          GgufParts.smaller(GgufRemoval.whole(source), List.of(0, 25, 50));
+      for (int part = 1; part <= parts.size(); part++) {
+        Path file = directory.resolve("part.gguf");
+        new GgufCopy(parts.get(part - 1)).write(file, bytes -> {});
+        assertThat(file).hasSameBinaryContentAs(folder.resolve(name.formatted(part)));
+      }
+    }
+  }
+
+  @Test
+  void filesAreSplitByTheirTensorsBytes() {
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve("arch/mixtral-F32.gguf"))) {
+      GgufRemoval whole = GgufRemoval.whole(source);
+      long all = source.tensors().values().stream().mapToLong(t -> t.tensor().bytes()).sum();
+      assertThat(GgufParts.of(whole, all).copies()).hasSize(1);
+      assertThat(GgufParts.of(whole, all - 1).copies()).hasSize(2);
+      GgufParts single = GgufParts.of(whole, 1);
+      assertThat(single.copies()).hasSameSizeAs(whole.slices());
+      assertThat(single.files(Path.of("a", "b.gguf")).getLast())
+          .isEqualTo(Path.of("a", "b-%1$05d-of-%1$05d.gguf".formatted(whole.slices().size())));
+    }
+  }
+
   /** Whatever an earlier run left, its right beginning is kept and all else written anew. */
   @Test
   void whatIsBegunIsGoneOnWith() throws Exception {

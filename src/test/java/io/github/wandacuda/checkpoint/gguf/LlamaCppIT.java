@@ -86,6 +86,22 @@ class LlamaCppIT {
         .isCloseTo(expected.path("perplexity").doubleValue(), withinPercentage(percent));
   }
 
+  @Test
+  void aSplitModelIsLoaded() throws IOException {
+    String model = "arch/mixtral-F32.gguf";
+    List<Path> files;
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve(model))) {
+      GgufParts parts = GgufParts.of(GgufRemoval.whole(source), 20_000);
+      files = parts.files(folder.resolve("x.gguf"));
+      for (int part = 0; part < files.size(); part++) {
+        parts.copies().get(part).write(files.get(part), bytes -> {});
+      }
+    }
+    assertThat(files).hasSizeGreaterThan(2);
+    assertThat(llama.perplexity(files.getFirst(), tokens(model)))
+        .isCloseTo(EXPECTED.path(model).path("perplexity").doubleValue(), withinPercentage(1e-3));
+  }
+
   /** Gates and what they gate in one matrix, and codes in blocks of 256. */
   @ParameterizedTest
   @CsvSource({"arch/glm4-F32.gguf, 0.01", "arch/phi3-F32.gguf, 0.01", "wide-llama-Q4_K.gguf, 2"})
