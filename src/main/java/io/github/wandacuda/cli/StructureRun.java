@@ -135,6 +135,7 @@ record StructureRun(
    * @param earlier the record of a run that has chosen them before
    */
   private Planned plan(boolean measured, Optional<RemovalRecord> earlier) {
+    long shardBytes = command.structures.shardBytes(model());
     StructureJob.check(output, model(), command.resumes());
     asked.check(model());
     Update fits = asked.update(model(), calibration(), why -> command.output.detail("%s", why));
@@ -147,7 +148,7 @@ record StructureRun(
                 () ->
                     asked.choose(
                         model(), backend, calibration(), fits, known, command.output.progress()));
-    StructureJob job = new StructureJob(request(choice, fits), model());
+    StructureJob job = new StructureJob(request(choice, fits, shardBytes), model());
     return new Planned(
         job,
         choice,
@@ -161,13 +162,13 @@ record StructureRun(
             job.sizes()));
   }
 
-  private StructureRequest request(StructureChoice.Chosen choice, Update fits) {
+  private StructureRequest request(StructureChoice.Chosen choice, Update fits, long shardBytes) {
     return StructureRequest.of(output, asked, choice.removed())
         .chosenShare(asked.chosenShare(model(), calibration(), fits, choice.trials().size()))
         .update(fits)
         .calibration(calibration())
         .files(command.files(true))
-        .shardBytes(command.structures.shardBytes(model()))
+        .shardBytes(shardBytes)
         .resume(command.resumes())
         .verify(command.target.verify())
         .card(!isFirstHalf() && command.target.card())
@@ -227,7 +228,8 @@ record StructureRun(
     PhaseClock clock = new PhaseClock(backend.concurrency());
     run(planned.job, clock, () -> saveStatistics(planned.choice));
     Optional<Perplexities> perplexities =
-        before.map(dense -> command.compared(dense, model(), planned.job.written(), backend, results()));
+        before.map(
+            dense -> command.compared(dense, model(), planned.job.written(), backend, results()));
     return new RemovalResult(
         planned.summary.with(planned.job.removed()),
         Optional.ofNullable(planned.job.part()),

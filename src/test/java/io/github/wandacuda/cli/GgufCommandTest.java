@@ -149,6 +149,9 @@ class GgufCommandTest {
     ((ObjectNode) json.get("removed")).putArray("0").add(3);
     Files.writeString(record, json.toString());
     verify(MIXTRAL).fails(5, "the bytes of the source's");
+    ((ObjectNode) json.get("removed")).putArray("0").add(0).add(1).add(2).add(3);
+    Files.writeString(record, json.toString());
+    verify(MIXTRAL).fails(5, "as many experts in each block");
     Files.delete(record);
     verify(MIXTRAL).fails(3, "the record of the run that wrote");
   }

@@ -76,7 +76,7 @@ public final class GgufCopy {
         long begin = header.dataOffset() + header.tensors().get(index).begin();
         long end = header.dataOffset() + header.tensors().get(index).end();
         long padded = GgufHeader.padded(end, header.alignment());
-        if (begun && out.size() >= padded && equals(slice, out, begin)) {
+        if (begun && out.size() >= padded && equals(slice, out, begin) && isPadded(out, end)) {
           written.accept(slice.bytes());
           continue;
         }
@@ -122,6 +122,11 @@ public final class GgufCopy {
           return Optional.of(
               ErrorDetails.tensor(file, slice.name())
                   .expected("the bytes of the source's " + slice.stored().name(), "others"));
+        }
+        if (!InputFile.reading(file, () -> isPadded(found.channel(), begin + slice.bytes()))) {
+          return Optional.of(
+              ErrorDetails.tensor(file, slice.name())
+                  .expected("zeros behind it, up to the next tensor", "others"));
         }
       }
       return Optional.empty();
@@ -181,6 +186,13 @@ public final class GgufCopy {
       throw failure[0];
     }
     return same[0];
+  }
+
+  /** Returns whether zeros fill a file from the end of a tensor up to where the next may begin. */
+  private boolean isPadded(FileChannel file, long end) throws IOException {
+    byte[] padding = new byte[(int) (GgufHeader.padded(end, header.alignment()) - end)];
+    return FilePieces.read(file, end, MemorySegment.ofArray(padding))
+        && Arrays.equals(padding, new byte[padding.length]);
   }
 
   private static void put(FileChannel out, ByteBuffer bytes) throws IOException {

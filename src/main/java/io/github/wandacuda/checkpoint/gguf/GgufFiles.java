@@ -132,7 +132,8 @@ final class GgufFiles implements AutoCloseable {
    */
   static List<Path> names(Path file, int count) {
     String name = file.getFileName().toString();
-    String prefix = name.endsWith(ENDING) ? name.substring(0, name.length() - ENDING.length()) : name;
+    String prefix =
+        name.endsWith(ENDING) ? name.substring(0, name.length() - ENDING.length()) : name;
     return count == 1
         ? List.of(file)
         : IntStream.rangeClosed(1, count).mapToObj(n -> part(file, prefix, n, count)).toList();

@@ -110,7 +110,9 @@ final class GgufStructure {
     }
   }
 
-  /** Returns where a file is written; a run that was interrupted at its end has named it already. */
+  /**
+   * Returns where a file is written; a run that was interrupted at its end has named it already.
+   */
   private static Path unfinished(Path file) {
     return Files.exists(file, LinkOption.NOFOLLOW_LINKS) ? file : GgufPlace.partial(file);
   }

@@ -143,7 +143,8 @@ public record StructureRequest(
   }
 
   /**
-   * Returns the bytes of a model's largest shard, or file in GGUF, up to which a smaller model's shards may grow.
+   * Returns the bytes of a model's largest shard, or file in GGUF, up to which a smaller model's
+   * shards may grow.
    */
   public static long largestShard(ModelDirectory model) {
     if (model.isGguf()) {

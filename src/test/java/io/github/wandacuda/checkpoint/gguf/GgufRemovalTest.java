@@ -117,8 +117,7 @@ class GgufRemovalTest {
     Path folder = FOLDER.resolve("split");
     String name = "tiny-mixture-Q8_0-0000%d-of-00003.gguf";
     try (GgufFiles source = GgufFiles.open(folder.resolve(name.formatted(1)))) {
-      List<GgufRemoval> parts =
-          GgufParts.smaller(GgufRemoval.whole(source), List.of(0, 25, 50));
+      List<GgufRemoval> parts = GgufParts.smaller(GgufRemoval.whole(source), List.of(0, 25, 50));
       for (int part = 1; part <= parts.size(); part++) {
         Path file = directory.resolve("part.gguf");
         new GgufCopy(parts.get(part - 1)).write(file, bytes -> {});
@@ -160,6 +159,28 @@ class GgufRemovalTest {
       Files.write(file, Arrays.copyOf(whole, whole.length + 99));
       copy.write(file, bytes -> {});
       assertThat(file).hasBinaryContent(whole);
+    }
+  }
+
+  @Test
+  void nothingButZerosStandsBetweenTensors() throws IOException {
+    try (GgufFiles source = GgufFiles.open(FOLDER.resolve("arch/glm4_moe-F32.gguf"))) {
+      GgufRemoval whole = GgufRemoval.whole(source);
+      GgufCopy copy = new GgufCopy(whole);
+      Path file = directory.resolve("x.gguf");
+      copy.write(file, bytes -> {});
+      assertThat(copy.firstDifference(file)).isEmpty();
+      byte[] right = Files.readAllBytes(file);
+      GgufTensor norm =
+          whole.header().tensors().stream()
+              .filter(tensor -> tensor.name().equals("blk.0.attn_k_norm.weight"))
+              .findAny()
+              .orElseThrow();
+      Damage.flip(file, whole.header().dataOffset() + norm.end(), 1);
+      assertThat(copy.firstDifference(file).orElseThrow().line())
+          .contains("tensor blk.0.attn_k_norm.weight: expected zeros behind it");
+      copy.write(file, bytes -> {});
+      assertThat(file).hasBinaryContent(right);
     }
   }
 
