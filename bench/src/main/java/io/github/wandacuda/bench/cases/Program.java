@@ -67,7 +67,7 @@ public final class Program {
   private static boolean hasShard(Path folder) {
     String[] names = folder.toFile().list();
     return names != null
-        && Arrays.stream(names).anyMatch(name -> name.matches(".*[.](partial|safetensors)"));
+        && Arrays.stream(names).anyMatch(name -> name.matches(".*[.](part|partial|safetensors)"));
   }
 
   private List<String> command(List<String> arguments) {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.bench.common.Directories;
+import io.github.wandacuda.bench.common.GgufMixtureFiles;
 import io.github.wandacuda.bench.common.MixtureFiles;
 import io.github.wandacuda.bench.common.ProgramRun;
 import io.github.wandacuda.jackson.databind.JsonNode;
@@ -12,6 +13,7 @@ import java.util.List;
 public final class ThinnedCase {
   private static final int TOKENS = 32;
 
+  private final boolean gguf;
   private final Path model;
   private final Path statistics;
   private final Path kept;
@@ -25,21 +27,26 @@ public final class ThinnedCase {
    *
    * @param directory where all of it goes
    * @param jar the program
-   * @param mixture what {@link MixtureFiles} takes
+   * @param mixture what {@link MixtureFiles} or {@link GgufMixtureFiles} takes
    */
   public ThinnedCase(Path directory, Path jar, String mixture) {
-    model = directory.resolve("model");
+    gguf = mixture.startsWith(GgufMixtureFiles.KIND);
+    model = directory.resolve(gguf ? "model.gguf" : "model");
     statistics = directory.resolve("statistics.safetensors");
     kept = directory.resolve("kept");
     output = directory.resolve("output");
     copied = directory.resolve("copied");
     program = new Program(directory, jar);
     Path samples = directory.resolve("samples.json");
-    new MixtureFiles(mixture).write(model);
+    if (gguf) {
+      new GgufMixtureFiles(mixture).write(model);
+    } else {
+      new MixtureFiles(mixture).write(model);
+    }
     MixtureFiles.writeSamples(samples, 1, TOKENS);
     run("calibrate --experts --samples 1", "--calibration", samples, "--output", statistics);
     prune();
-    run("verify", "--dense", model, "--pruned", output);
+    run("verify", "--dense", model, "--pruned", written());
     Directories.move(output, kept);
   }
 
@@ -65,7 +72,12 @@ public final class ThinnedCase {
         "--statistics",
         statistics,
         "--output",
-        output);
+        written());
+  }
+
+  /** Returns the smaller model: a folder, or a file in it. */
+  private Path written() {
+    return gguf ? output.resolve("smaller.gguf") : output;
   }
 
   private double prune() {
