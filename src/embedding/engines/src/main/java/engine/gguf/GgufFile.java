@@ -72,6 +72,11 @@ public final class GgufFile {
     return tensors;
   }
 
+  /** Returns a value of the metadata: a number, a text or an array of them; null for none. */
+  public Object value(String key) {
+    return values.get(key);
+  }
+
   /** Returns a whole number of the metadata. */
   public int integer(String key) {
     return ((Number) values.get(key)).intValue();

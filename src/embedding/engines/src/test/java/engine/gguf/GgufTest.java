@@ -20,11 +20,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -90,6 +92,40 @@ class GgufTest {
       System.out.printf(
           "GGUF, %s: perplexity %.9f, wanda-cuda's %.9f%n", smaller, perplexity, expected);
       assertEquals(expected, perplexity, 1e-5 * expected);
+    }
+  }
+
+  /** Files that {@code prune} writes of a file, and the one that it reads. */
+  @ParameterizedTest
+  @CsvSource({
+    "'', true",
+    "--structure channels --sparsity 0.5, true",
+    "--structure blocks --remove 1, true",
+    "--structure heads --sparsity 0.5, false"
+  })
+  void smallerFilesAreLoaded(String options, boolean asItsSource) throws IOException {
+    Path model = TinyLlama.GGUF.resolve("arch/llama-gqa-F32.gguf");
+    Path tokens = TinyLlama.GGUF.resolve("tokens/arch-llama-gqa.json");
+    Path file = options.isEmpty() ? model : folder.resolve("smaller.gguf");
+    if (!options.isEmpty()) {
+      TinyLlama.removeParts(model, tokens, file, options);
+    }
+    double expected = Perplexity.printed(file, tokens);
+    try (Arena arena = Arena.ofShared()) {
+      GgufFile smaller = map(file, arena);
+      double perplexity = perplexity(smaller, TinyLlama.lists(tokens));
+      System.out.printf(
+          "GGUF without %s: perplexity %.9f, wanda-cuda's %.9f%n", options, perplexity, expected);
+      assertEquals(expected, perplexity, 1e-5 * expected);
+      List<String> objections = Llama3JavaLoader.objections(smaller);
+      List<String> ofSource = Llama3JavaLoader.objections(map(model, arena));
+      // The small model has no tokenizer; that is all that llama3.java lacks.
+      assertEquals(List.of("tokenizer.ggml.model is null"), ofSource);
+      if (asItsSource) {
+        assertEquals(ofSource, objections);
+      } else {
+        assertTrue(objections.contains("blk.0.attn_q isn't [24, 48]"), objections.toString());
+      }
     }
   }
 

@@ -23,8 +23,13 @@ public final class Perplexity {
 
   /** Returns what this program says of a model on {@link TinyLlama#samples}. */
   public static double printed(Path model) {
+    return printed(model, TinyLlama.tokens());
+  }
+
+  /** Returns what this program says of a model on a file's lists of token ids. */
+  public static double printed(Path model, Path tokens) {
     String printed =
-        Program.wandaCuda("perplexity", "--model", model, "--tokens", TinyLlama.tokens(), "--json");
+        Program.wandaCuda("perplexity", "--model", model, "--tokens", tokens, "--json");
     return PRINTED
         .matcher(printed)
         .results()

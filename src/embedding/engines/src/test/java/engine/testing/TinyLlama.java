@@ -25,6 +25,9 @@ public final class TinyLlama {
   /** The model's directory. */
   public static final Path MODEL = Path.of("testdata", "models", "tiny-llama");
 
+  /** Models in GGUF. */
+  public static final Path GGUF = Path.of("testdata", "gguf");
+
   /** Where the tests write. */
   public static final Path WORK = Path.of("target", "embedding", "work");
 
@@ -85,13 +88,19 @@ public final class TinyLlama {
 
   /** Returns the token ids that the statistics come from, the first of {@code testdata/golden}. */
   public static int[][] samples() throws IOException {
-    Path golden = Path.of("testdata", "golden", "tiny-llama", "calibration.json");
-    return Pattern.compile("\\[([^\\[\\]]+)]")
-        .matcher(Files.readString(golden))
-        .results()
+    return Stream.of(lists(Path.of("testdata", "golden", "tiny-llama", "calibration.json")))
         .limit(SAMPLES)
-        .map((MatchResult list) -> list.group(1).split("\\s*,\\s*"))
-        .map(ids -> Stream.of(ids).limit(LENGTH).mapToInt(Integer::parseInt).toArray())
+        .map(ids -> Arrays.copyOf(ids, Math.min(LENGTH, ids.length)))
+        .toArray(int[][]::new);
+  }
+
+  /** Reads a file's lists of token ids. */
+  public static int[][] lists(Path tokens) throws IOException {
+    return Pattern.compile("\\[([^\\[\\]]+)]")
+        .matcher(Files.readString(tokens))
+        .results()
+        .map((MatchResult list) -> list.group(1).strip().split("\\s*,\\s*"))
+        .map(ids -> Stream.of(ids).mapToInt(Integer::parseInt).toArray())
         .toArray(int[][]::new);
   }
 
@@ -124,11 +133,16 @@ public final class TinyLlama {
   public static Path smaller(String options) {
     Path smaller = WORK.resolve("smaller");
     empty(smaller);
-    List<Object> words = new ArrayList<>(List.of("prune", "--model", MODEL, "--output", smaller));
-    words.addAll(List.of("--calibration", tokens(), "--backend", "cpu"));
+    removeParts(MODEL, tokens(), smaller, options);
+    return smaller;
+  }
+
+  /** Writes what is left of a model without the parts that these options name. */
+  public static void removeParts(Path model, Path tokens, Path to, String options) {
+    List<Object> words = new ArrayList<>(List.of("prune", "--model", model, "--output", to));
+    words.addAll(List.of("--calibration", tokens, "--backend", "cpu"));
     words.addAll(List.of(options.split(" ")));
     Program.wandaCuda(words.toArray());
-    return smaller;
   }
 
   /** Returns the digest of the masks that {@code prune} printed. */
