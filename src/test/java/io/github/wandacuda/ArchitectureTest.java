@@ -318,7 +318,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|InputException\\$WrongFile|MachineFacts|OwnUser|SpaceCheck|MemoryWatch|Journal|FileModes|StateFiles|AtomicWrite|ShardWriter"
-          + "|DirectIo\\$FileOpener|GgufCopy|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|DownloadFolder";
+          + "|DirectIo\\$FileOpener|GgufCopy|GgufZerosWriter|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|DownloadFolder";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

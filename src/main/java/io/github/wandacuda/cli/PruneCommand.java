@@ -45,7 +45,7 @@ import picocli.CommandLine.Option;
 /** Sets the least important weights of a model to zero, or removes whole parts: the main job. */
 @Command(
     name = "prune",
-    description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
+    description = "Prunes a model: a Hugging Face directory or a GGUF file in, a pruned one out.",
     footer = {
       "  # Half of the weights of each row, by a text that runs through the model",
       "  wanda-cuda prune --model org/model --calibration c4.json.gz --output pruned",
@@ -123,7 +123,10 @@ final class PruneCommand extends Subcommand {
         ModelDirectory directory =
             target.inPlace() ? model.openAnyway(output) : model.open(output)) {
       directory.requireUnpacked("prune");
-      directory.requireDirectory("pruning weights");
+      requireForm(directory, plan);
+      if (directory.isGguf()) {
+        output.warnIfGiven("a run that writes GGUF saves no hidden states", "--checkpoint-every");
+      }
       Path place = target.inPlace() ? directory.path() : target.output();
       if (plan.removal().isEmpty()) {
         check(directory, place, rules);
@@ -142,6 +145,25 @@ final class PruneCommand extends Subcommand {
           pruneSmaller(plan.removal().get(), inputs);
         }
       }
+    }
+  }
+
+  /** Checks that a run as asked for can write a model in the form of the source. */
+  private void requireForm(ModelDirectory directory, PruningPlan plan) {
+    if (target.inPlace()) {
+      directory.requireDirectory("`in-place`");
+    }
+    if (target.part().isPresent()) {
+      directory.requireDirectory("writing it in parts");
+    }
+    if (cluster.given()) {
+      directory.requireDirectory("`cluster`");
+    }
+    if (target.packed()) {
+      directory.requireDirectory("packing the output");
+    }
+    if (plan.removal().isPresent()) {
+      directory.requireDirectory("pruning what is left of it");
     }
   }
 

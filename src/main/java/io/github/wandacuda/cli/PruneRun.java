@@ -6,6 +6,7 @@ import io.github.wandacuda.cli.option.EvaluateOption;
 import io.github.wandacuda.cli.option.MaskOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
+import io.github.wandacuda.job.output.GgufPlace;
 import io.github.wandacuda.job.prune.PruneJob;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.ComputedOn;
@@ -104,12 +105,17 @@ record PruneRun(
     }
   }
 
+  /** Returns where the pruned model is, perhaps under the name of an unfinished file. */
+  private Path written() {
+    return model.isGguf() ? new GgufPlace(request.output()).current() : request.output();
+  }
+
   /** Reads what a report needs of the modules, if one is wanted, before they may be packed. */
   private Map<String, ModuleReading> read(RunResult result) {
     // In place, the weights that were taken out are gone.
     return report() == null || request.output().equals(model.path())
         ? Map.of()
-        : ModuleReading.of(request.output(), request.rules(), result.modules(), backend);
+        : ModuleReading.of(written(), request.rules(), result.modules(), backend);
   }
 
   private void writeReport(
@@ -135,8 +141,7 @@ record PruneRun(
         chosen.stream()
             .map(module -> new ModuleResult(module, 0, 0, 0, norms(module, rules), null))
             .toList();
-    Map<String, ModuleReading> readings =
-        ModuleReading.of(request.output(), rules, modules, backend);
+    Map<String, ModuleReading> readings = ModuleReading.of(written(), rules, modules, backend);
     RunResult result =
         new RunResult(
             finished.provenance(),

@@ -59,8 +59,8 @@ final class VerifyCommand extends Subcommand {
       names = "--dense",
       paramLabel = "DIR",
       description =
-          "The model before pruning: a directory, or the id of a model that the local Hugging Face"
-              + " cache holds.")
+          "The model before pruning: a directory, a .gguf file, or the id of a model that the local"
+              + " Hugging Face cache holds.")
   private String givenDense;
 
   @Option(names = "--pruned", paramLabel = "DIR", description = "The model after pruning.")

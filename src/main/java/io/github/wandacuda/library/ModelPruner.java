@@ -480,7 +480,7 @@ public final class ModelPruner {
   }
 
   /**
-   * Prunes into a directory.
+   * Prunes into a directory; a model in GGUF into a file, where weights become 0 in its codes.
    *
    * @param output doesn't exist, is empty or, with {@link #resume}, was left by the same run
    * @return the result
@@ -565,7 +565,12 @@ public final class ModelPruner {
     try (ModelDirectory model = ModelDirectory.open(this.model);
         PruneRequest.MasksIn masksIn = MaskInputs.open(masks, union, model).orElse(null)) {
       model.requireUnpacked("prune");
-      model.requireDirectory("pruning weights");
+      if (inPlace) {
+        model.requireDirectory("pruning in place");
+      }
+      if (part.isPresent()) {
+        model.requireDirectory("writing it in parts");
+      }
       ModuleChoice choice = new ModuleChoice(include, exclude);
       plan.check(
           inPlace ? model.choose(choice) : PruneJob.check(model, output, resumes, choice, rules));

@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.gguf.GgufCheckpoint;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.mask.TileSource;
 import io.github.wandacuda.pruning.recipe.Method;
@@ -65,7 +66,7 @@ public record ModuleReading(
   /**
    * Reads modules.
    *
-   * @param pruned the directory of the copy, in shards of the same names
+   * @param pruned the directory of the copy, in shards of the same names; or its file in GGUF
    * @param rules of the run, which say how weights were scored
    * @param results of the run, which say which modules and their norms
    * @param backend gives the number of threads
@@ -75,14 +76,13 @@ public record ModuleReading(
   public static Map<String, ModuleReading> of(
       Path pruned, PruningRules rules, List<ModuleResult> results, Backend backend) {
     Map<String, ModuleReading> all = new LinkedHashMap<>();
-    Map<Path, SafetensorsFile> shards = new LinkedHashMap<>();
+    Map<SafetensorsFile, SafetensorsFile> shards = new LinkedHashMap<>();
     try (Workers workers = new Workers(backend.concurrency());
         TilePairs buffers = TilePairs.of(workers.count())) {
       for (ModuleResult result : results) {
         LinearModule module = result.module();
         SafetensorsFile shard =
-            shards.computeIfAbsent(
-                pruned.resolve(module.shard().fileName()), SafetensorsFile::open);
+            shards.computeIfAbsent(module.shard(), source -> open(pruned, source));
         Pair pair =
             new Pair(
                 TilePairs.tiles(module, module.shard(), buffers.dense()),
@@ -101,6 +101,13 @@ public record ModuleReading(
       shards.values().forEach(SafetensorsFile::close);
     }
     return all;
+  }
+
+  /** Opens the copy of a shard. */
+  private static SafetensorsFile open(Path pruned, SafetensorsFile source) {
+    return GgufCheckpoint.is(source)
+        ? GgufCheckpoint.open(pruned).checkpoint().shards().getFirst()
+        : SafetensorsFile.open(pruned.resolve(source.fileName()));
   }
 
   private static boolean hasThresholds(ModuleRules rules, ModuleResult result) {

@@ -248,8 +248,8 @@ class GgufCommandTest {
       delimiter = '|',
       value = {
         "--structure experts --remove 1 --update realign | `update` none for a GGUF file",
-        "--method wanda --sparsity 0.5 | for pruning weights",
-        "--method magnitude --sparsity 0.5 | for pruning weights"
+        "--method sparsegpt --sparsity 0.5 | keeps all other weights",
+        "--method wanda --sparsity 0.5 --update alps | keeps all other weights"
       })
   void whatWouldWriteOtherCodesIsRefused(String options, String message) {
     Ended refused =

@@ -21,7 +21,9 @@ final class Llama3JavaLoader {
     this.file = file;
   }
 
-  /** Returns what it would fail by, in the order in which it reads; nothing if it takes the file. */
+  /**
+   * Returns what it would fail by, in the order in which it reads; nothing if it takes the file.
+   */
   static List<String> objections(GgufFile file) {
     Llama3JavaLoader loader = new Llama3JavaLoader(file);
     loader.checkTokenizer();

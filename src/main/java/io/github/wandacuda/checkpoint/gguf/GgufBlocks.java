@@ -15,7 +15,7 @@ final class GgufBlocks {
   /** E2M1, doubled; the scales are halved. Code 8 is +0 here. */
   private static final float[] E2M1 = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-  private static final int[] POWERS_OF_THREE = {1, 3, 9, 27, 81};
+  static final int[] POWERS_OF_THREE = {1, 3, 9, 27, 81};
 
   private GgufBlocks() {}
 
@@ -218,13 +218,27 @@ final class GgufBlocks {
   static void tq10(byte[] bytes, int at, float[] to, int first) {
     float d = half(bytes, at + 52);
     for (int i = 0; i < 256; i++) {
-      int start = i < 160 ? 0 : i < 240 ? 160 : 240;
-      int width = i < 160 ? 32 : i < 240 ? 16 : 4;
-      int place = i < 160 ? 0 : i < 240 ? 32 : 48;
-      int within = i - start;
-      int shifted = u8(bytes, at + place + within % width) * POWERS_OF_THREE[within / width] & 0xff;
-      to[first + i] = ((shifted * 3 >> 8) - 1) * d;
+      to[first + i] = (digit(bytes[at + byteOfDigit(i)], numberOfDigit(i)) - 1) * d;
     }
+  }
+
+  /** Returns the byte of a block of TQ1_0 in which an element's digit is. */
+  static int byteOfDigit(int element) {
+    return element < 160
+        ? element % 32
+        : element < 240 ? 32 + (element - 160) % 16 : 48 + (element - 240) % 4;
+  }
+
+  /** Returns which of its byte's digits an element of TQ1_0 has, the highest first. */
+  static int numberOfDigit(int element) {
+    return element < 160
+        ? element / 32
+        : element < 240 ? (element - 160) / 16 : (element - 240) / 4;
+  }
+
+  /** Returns a digit of base 3 of a byte, the highest first. */
+  static int digit(byte packed, int number) {
+    return ((packed & 0xff) * POWERS_OF_THREE[number] & 0xff) * 3 >> 8;
   }
 
   /** 64 bytes of pairs; d. {@code (c - 1) d}. */

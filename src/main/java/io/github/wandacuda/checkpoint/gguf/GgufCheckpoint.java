@@ -59,7 +59,12 @@ public record GgufCheckpoint(ObjectNode config, Checkpoint checkpoint) {
 
   /** Returns whether a checkpoint is that of a model in GGUF. */
   public static boolean is(Checkpoint checkpoint) {
-    return checkpoint.shards().stream().anyMatch(shard -> shard.bytes() instanceof Bytes);
+    return checkpoint.shards().stream().anyMatch(GgufCheckpoint::is);
+  }
+
+  /** Returns whether a shard is what a model in GGUF is seen as. */
+  public static boolean is(SafetensorsFile shard) {
+    return shard.bytes() instanceof Bytes;
   }
 
   /** Returns how many bytes the files of a model in GGUF have together. */
@@ -82,8 +87,30 @@ public record GgufCheckpoint(ObjectNode config, Checkpoint checkpoint) {
   }
 
   static GgufFiles filesOf(Checkpoint checkpoint) {
-    return ((Bytes) checkpoint.shards().getFirst().bytes()).files;
+    return bytesOf(checkpoint).files;
   }
+
+  private static Bytes bytesOf(Checkpoint checkpoint) {
+    return (Bytes) checkpoint.shards().getFirst().bytes();
+  }
+
+  /**
+   * Finds where the rows of a tensor come from.
+   *
+   * @param tensor one of the checkpoint's with at least one byte, perhaps an expert of a stack
+   */
+  static RowPlace rowsOf(Checkpoint checkpoint, TensorInfo tensor) {
+    Map.Entry<Long, GgufView> place = bytesOf(checkpoint).byBegin.floorEntry(tensor.begin());
+    RowSource rows = place.getValue().rows();
+    return new RowPlace(rows, Math.toIntExact((tensor.begin() - place.getKey()) / rows.rowBytes()));
+  }
+
+  /**
+   * The rows of a tensor among those of a source.
+   *
+   * @param first the row of the source that is the tensor's first
+   */
+  record RowPlace(RowSource source, int first) {}
 
   /** Reads tensors by where they would lie in the shard. */
   private static final class Bytes implements TensorBytes {

@@ -44,6 +44,11 @@ public final class GgufCopy {
 
   /** Returns the length of the file, the padding behind its last tensor included. */
   public long bytes() {
+    return bytes(header);
+  }
+
+  /** Returns the length of a file by its header, likewise. */
+  static long bytes(GgufHeader header) {
     List<GgufTensor> tensors = header.tensors();
     return tensors.isEmpty()
         ? header.dataOffset()
@@ -92,6 +97,11 @@ public final class GgufCopy {
   }
 
   private boolean isBegun(FileChannel out) throws IOException {
+    return beginsWith(out, start);
+  }
+
+  /** Returns whether a file begins with some bytes. */
+  static boolean beginsWith(FileChannel out, byte[] start) throws IOException {
     byte[] there = new byte[start.length];
     return out.size() >= there.length
         && FilePieces.read(out, 0, MemorySegment.ofArray(there))
@@ -106,14 +116,9 @@ public final class GgufCopy {
    */
   public Optional<ErrorDetails> firstDifference(Path file) {
     try (GgufFile found = GgufFile.open(file)) {
-      Optional<ErrorDetails> keys = differingKey(found);
-      if (keys.isPresent()) {
-        return keys;
-      }
-      if (!Arrays.equals(found.header().bytes(), start) || found.length() != bytes()) {
-        return Optional.of(
-            ErrorDetails.part(file, "header")
-                .expected("the tensors that are left, and nothing behind them", "others"));
+      Optional<ErrorDetails> differs = differingHeader(found, header, bytes());
+      if (differs.isPresent()) {
+        return differs;
       }
       for (int index = 0; index < smaller.slices().size(); index++) {
         GgufSlice slice = smaller.slices().get(index);
@@ -133,7 +138,26 @@ public final class GgufCopy {
     }
   }
 
-  private Optional<ErrorDetails> differingKey(GgufFile found) {
+  /**
+   * Compares what a file begins with, and its length.
+   *
+   * @param header that it should have
+   * @param length of the whole file in bytes
+   * @return what differs first, or nothing
+   */
+  static Optional<ErrorDetails> differingHeader(GgufFile found, GgufHeader header, long length) {
+    return differingKey(found, header)
+        .or(
+            () ->
+                Arrays.equals(found.header().bytes(), header.bytes()) && found.length() == length
+                    ? Optional.empty()
+                    : Optional.of(
+                        ErrorDetails.part(found.path(), "header")
+                            .expected(
+                                "the tensors that are left, and nothing behind them", "others")));
+  }
+
+  private static Optional<ErrorDetails> differingKey(GgufFile found, GgufHeader header) {
     Map<String, GgufValue> there = found.header().keys();
     Set<String> names = new LinkedHashSet<>(header.keys().keySet());
     names.addAll(there.keySet());
@@ -161,27 +185,16 @@ public final class GgufCopy {
     long[] at = {begin};
     boolean[] same = {true};
     IOException[] failure = new IOException[1];
-    try (Arena memory = Arena.ofConfined()) {
-      MemorySegment first = memory.allocate(CHUNK, Long.BYTES);
-      MemorySegment second = memory.allocate(CHUNK, Long.BYTES);
-      slice.forEach(
-          (offset, bytes) -> {
-            try {
-              for (long done = 0; same[0] && failure[0] == null && done < bytes; done += CHUNK) {
-                long count = Math.min(CHUNK, bytes - done);
-                MemorySegment wanted = first.asSlice(0, count);
-                MemorySegment found = second.asSlice(0, count);
-                same[0] =
-                    FilePieces.read(source.channel(), from + offset + done, wanted)
-                        && FilePieces.read(file, at[0], found)
-                        && wanted.mismatch(found) < 0;
-                at[0] += count;
-              }
-            } catch (IOException e) {
-              failure[0] = e;
-            }
-          });
-    }
+    slice.forEach(
+        (offset, bytes) -> {
+          try {
+            same[0] =
+                same[0] && failure[0] == null && equals(source, from + offset, file, at[0], bytes);
+            at[0] += bytes;
+          } catch (IOException e) {
+            failure[0] = e;
+          }
+        });
     if (failure[0] != null) {
       throw failure[0];
     }
@@ -193,6 +206,27 @@ public final class GgufCopy {
     byte[] padding = new byte[(int) (GgufHeader.padded(end, header.alignment()) - end)];
     return FilePieces.read(file, end, MemorySegment.ofArray(padding))
         && Arrays.equals(padding, new byte[padding.length]);
+  }
+
+  /** Returns whether a file has bytes of a source from a place on. */
+  static boolean equals(GgufFile source, long from, FileChannel file, long begin, long bytes)
+      throws IOException {
+    try (Arena memory = Arena.ofConfined()) {
+      long chunk = Math.min(CHUNK, bytes);
+      MemorySegment first = memory.allocate(chunk, Long.BYTES);
+      MemorySegment second = memory.allocate(chunk, Long.BYTES);
+      for (long done = 0; done < bytes; done += chunk) {
+        long count = Math.min(chunk, bytes - done);
+        MemorySegment wanted = first.asSlice(0, count);
+        MemorySegment found = second.asSlice(0, count);
+        if (!FilePieces.read(source.channel(), from + done, wanted)
+            || !FilePieces.read(file, begin + done, found)
+            || wanted.mismatch(found) >= 0) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   private static void put(FileChannel out, ByteBuffer bytes) throws IOException {
@@ -222,8 +256,8 @@ public final class GgufCopy {
     }
   }
 
-  private static void copy(GgufFile file, long from, long bytes, FileChannel out)
-      throws IOException {
+  /** Copies bytes of a file to where another one stands. */
+  static void copy(GgufFile file, long from, long bytes, FileChannel out) throws IOException {
     long done = 0;
     while (done < bytes) {
       CancelledException.throwIfInterrupted();

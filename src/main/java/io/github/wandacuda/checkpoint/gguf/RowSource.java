@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -24,6 +25,22 @@ interface RowSource {
    * @param destination as many bytes as the rows have
    */
   void read(int first, int rows, MemorySegment destination);
+
+  /**
+   * Returns which row of the file has a row's codes and nothing else.
+   *
+   * @return nothing if the row is made of several, or of parts of them
+   */
+  default Optional<StoredRow> stored(int row) {
+    return Optional.empty();
+  }
+
+  /**
+   * A row of a tensor of the file.
+   *
+   * @param row its number, of stacked experts over all of them
+   */
+  record StoredRow(GgufFiles.Stored stored, int row) {}
 
   /** Returns whether elements of a type are handed on as they are. */
   private static boolean isKept(GgufType type) {
@@ -59,6 +76,12 @@ interface RowSource {
         MemorySegment to = destination.asSlice(row * rowBytes(), rowBytes());
         copy(firstRow + order.applyAsInt(first + row), 1, to);
       }
+    }
+
+    @Override
+    public Optional<StoredRow> stored(int row) {
+      int own = order == null ? row : order.applyAsInt(row);
+      return Optional.of(new StoredRow(stored, firstRow + own));
     }
 
     private void copy(int from, int rows, MemorySegment destination) {
@@ -106,6 +129,11 @@ interface RowSource {
    * @param columns how many rows of the file it has, which are columns here
    */
   record Transposed(GgufFiles.Stored stored, int firstRow, int columns) implements RowSource {
+    /** Returns the row of the file that is a column here. */
+    StoredRow fileRow(int column) {
+      return new StoredRow(stored, firstRow + column);
+    }
+
     @Override
     public long rowBytes() {
       return columns * (long) Float.BYTES;
@@ -143,6 +171,13 @@ interface RowSource {
         int from = order == null ? place : order.applyAsInt(place);
         destination.set(FLOAT, (long) place * Float.BYTES, values[from] + added);
       }
+    }
+
+    @Override
+    public Optional<StoredRow> stored(int row) {
+      return order == null && added == 0
+          ? Optional.of(new StoredRow(stored, row))
+          : Optional.empty();
     }
   }
 
@@ -196,6 +231,18 @@ interface RowSource {
         begin += part.rows;
       }
     }
+
+    @Override
+    public Optional<StoredRow> stored(int row) {
+      int left = row;
+      for (Part part : parts) {
+        if (left < part.rows) {
+          return part.source.stored(left);
+        }
+        left -= part.rows;
+      }
+      throw new IndexOutOfBoundsException(row);
+    }
   }
 
   /**
@@ -225,6 +272,11 @@ interface RowSource {
         }
       }
       MemorySegment.copy(codes, 0, destination, ValueLayout.JAVA_BYTE, 0, codes.length);
+    }
+
+    @Override
+    public Optional<StoredRow> stored(int row) {
+      return Optional.of(new StoredRow(stored, row));
     }
 
     private static byte[] blocks(GgufFiles.Stored stored, int first, int rows) {
@@ -265,6 +317,11 @@ interface RowSource {
     public void read(int first, int rows, MemorySegment destination) {
       read(even, first, 0, rows, destination);
       read(odd, first, 1, rows, destination);
+    }
+
+    @Override
+    public Optional<StoredRow> stored(int row) {
+      return (row % 2 == 0 ? even : odd).stored(row / 2);
     }
 
     private void read(

@@ -23,7 +23,8 @@ public final class TargetOptions {
       names = "--output",
       paramLabel = "DIR",
       description =
-          "The directory to write the pruned model to; it must not exist yet, or be empty.")
+          "The directory to write the pruned model to, or of a model in GGUF the file; it must not"
+              + " exist yet, or be empty.")
   private Path output;
 
   @Option(

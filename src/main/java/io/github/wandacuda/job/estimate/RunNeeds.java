@@ -95,6 +95,15 @@ public record RunNeeds(
     return packingBytes + maskBytes + 2 * stateBytes;
   }
 
+  /**
+   * Returns the needs of a run that writes a single file and saves no hidden states.
+   *
+   * @param bytes of the file
+   */
+  public RunNeeds toFile(long bytes) {
+    return new RunNeeds(readBytes, bytes, 0, maskBytes, 0, hostStateBytes, memoryBytes, 0);
+  }
+
   /** Returns whether hidden states lie on a device as far as they fit, not in host memory. */
   boolean onDevice() {
     return savingBytes > 0;

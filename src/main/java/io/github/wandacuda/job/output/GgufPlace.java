@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.output;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.gguf.GgufParts;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.io.InputFile;
@@ -14,8 +15,10 @@ import java.util.Optional;
 
 /**
  * The places of a model that is written in GGUF: its file or the parts of a split one, the names
- * that these have until they are complete, and the record of the run, which is written first. The
- * first part is completed last. So a record without it is an interrupted run's.
+ * that these have until they are complete, and the record of the run. A run that removes parts
+ * writes the record first and completes the first part last, and one that zeroes weights has a
+ * journal beside the file until it ends. So a record without its file, and a journal, are an
+ * interrupted run's.
  *
  * @param file the model, if it is a single file; parts and the record have names after it
  */
@@ -35,6 +38,31 @@ public record GgufPlace(Path file) {
   /** Returns the file that says what was done. */
   public Path record() {
     return beside(file, "." + Provenance.FILE_NAME);
+  }
+
+  /** Returns the journal of a run that zeroes weights, which is there until it ends. */
+  public Path journal() {
+    return Journal.beside(file);
+  }
+
+  /** Returns the temporary file of masks that wait to be digested. */
+  public Path masks() {
+    return beside(file, MaskDigest.SPILL);
+  }
+
+  /** Returns the name of the single file until it is complete. */
+  public Path partial() {
+    return partial(file);
+  }
+
+  /** Returns whether the single file is complete. */
+  public boolean isFinished() {
+    return exists(file);
+  }
+
+  /** Returns the file under the name that it has now: its own, or that of an unfinished one. */
+  public Path current() {
+    return isFinished() ? file : partial();
   }
 
   private static Path beside(Path file, String ending) {
@@ -92,11 +120,15 @@ public record GgufPlace(Path file) {
     if (written && !(resume && recorded)) {
       throw ErrorDetails.file(file).refused("the output exists");
     }
-    if (recorded && !resume) {
+    if ((recorded || isJournaled()) && !resume) {
       throw ErrorDetails.file(file)
           .hint("`resume` goes on with it")
           .refused("no run before this one", "what one has left");
     }
+  }
+
+  private boolean isJournaled() {
+    return Files.exists(journal(), LinkOption.NOFOLLOW_LINKS);
   }
 
   /**
@@ -106,6 +138,10 @@ public record GgufPlace(Path file) {
    * @throws io.github.wandacuda.error.UsageException if it is another one
    */
   public void requireSame(Fingerprint run) {
+    Journal.firstRecordOf(journal())
+        .map(first -> first.path("run"))
+        .filter(JsonNode::isObject)
+        .ifPresent(there -> run.requireSame(file, Fingerprint.of(there)));
     found().ifPresent(there -> run.requireSame(file, Fingerprint.of(there)));
   }
 }

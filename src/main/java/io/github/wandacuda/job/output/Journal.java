@@ -61,11 +61,8 @@ public final class Journal implements AutoCloseable {
   public static final class Busy extends UsageException {
     private static final long serialVersionUID = 1L;
 
-    Busy(Path directory) {
-      super(
-          ErrorDetails.file(directory)
-              .said("another run is at work in this directory")
-              .hint("wait for its end"));
+    Busy(ErrorDetails said) {
+      super(said.hint("wait for its end"));
     }
   }
 
@@ -77,7 +74,29 @@ public final class Journal implements AutoCloseable {
    * @throws io.github.wandacuda.error.OutputException if it can't be opened or created
    */
   public static Journal open(Path directory) {
-    return new Journal(directory.resolve(FILE_NAME), locked(directory));
+    Path file = directory.resolve(FILE_NAME);
+    return new Journal(
+        file,
+        locked(
+            file, ErrorDetails.file(directory).said("another run is at work in this directory")));
+  }
+
+  /**
+   * Opens the journal of a run that writes a single file, or creates it, and locks it.
+   *
+   * @param output the file; its folder has to exist
+   * @throws Busy if another run has locked it
+   * @throws io.github.wandacuda.error.OutputException if it can't be opened or created
+   */
+  public static Journal openBeside(Path output) {
+    Path file = beside(output);
+    return new Journal(
+        file, locked(file, ErrorDetails.file(output).said("another run is writing it")));
+  }
+
+  /** Returns the path of the journal of a run that writes a single file. */
+  static Path beside(Path output) {
+    return output.resolveSibling(output.getFileName() + FILE_NAME);
   }
 
   /** Returns the file's content: records or, at the end of a run, the record that replaces them. */
@@ -120,7 +139,11 @@ public final class Journal implements AutoCloseable {
    * @return nothing if there is no journal, or it has no whole record
    */
   static Optional<JsonNode> firstRecord(Path directory) {
-    Path file = directory.resolve(FILE_NAME);
+    return firstRecordOf(directory.resolve(FILE_NAME));
+  }
+
+  /** Returns the first record of a journal by its own path, likewise. */
+  static Optional<JsonNode> firstRecordOf(Path file) {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       return Optional.empty();
     }
@@ -206,7 +229,7 @@ public final class Journal implements AutoCloseable {
   }
 
   /** Removes the file, as the last step of a run that leaves no record of itself. */
-  void remove() {
+  public void remove() {
     OutputException.writing(file, () -> Files.delete(file));
     Folders.forceParent(file);
   }
@@ -233,8 +256,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  private static FileChannel locked(Path directory) {
-    Path file = directory.resolve(FILE_NAME);
+  private static FileChannel locked(Path file, ErrorDetails busy) {
     try {
       boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
       if (there) {
@@ -248,7 +270,7 @@ public final class Journal implements AutoCloseable {
         if (!AtomicWrite.tryLock(channel)
             || !same
             || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-          throw new Busy(directory);
+          throw new Busy(busy);
         }
         return channel;
       } catch (IOException | RuntimeException | Error e) {
@@ -260,8 +282,8 @@ public final class Journal implements AutoCloseable {
         throw e;
       }
     } catch (NoSuchFileException | FileAlreadyExistsException e) {
-      throw Files.isDirectory(directory)
-          ? new Busy(directory)
+      throw Files.isDirectory(file.toAbsolutePath().getParent())
+          ? new Busy(busy)
           : OutputException.unwritable(file, e);
     } catch (IOException e) {
       throw OutputException.unwritable(file, e);

@@ -356,18 +356,28 @@ public final class OutputDirectory implements AutoCloseable {
    * @param failure why the run failed
    */
   public void settle(Throwable failure) {
+    settle(directory, failure, this::discard);
+  }
+
+  /**
+   * Decides what a failed run leaves, likewise.
+   *
+   * @param output the directory or file that it was writing
+   * @param discard removes what it has written
+   */
+  public static void settle(Path output, Throwable failure, Runnable discard) {
     Optional<WandaException> behind = RealCause.behind(failure);
     if (behind.orElse(null) instanceof CancelledException) {
       throw new CancelledException(
           "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
-              .formatted(directory),
+              .formatted(output),
           failure);
     }
     if (behind.isEmpty() && isInputsOrOutputsFault(failure)) {
-      discard();
+      discard.run();
       return;
     }
-    LOG.warn("{}: what is finished is kept for a run that resumes", directory);
+    LOG.warn("{}: what is finished is kept for a run that resumes", output);
     RealCause.throwIfBehind(failure);
   }
 

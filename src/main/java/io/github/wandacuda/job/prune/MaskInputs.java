@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.prune;
 
+import io.github.wandacuda.checkpoint.gguf.GgufCheckpoint;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -37,8 +38,8 @@ public final class MaskInputs {
   /**
    * Opens masks.
    *
-   * @param given files of masks of the model, and directories of pruned models whose zeros are
-   *     masks; none for no masks
+   * @param given files of masks of the model, and directories or GGUF files of pruned models whose
+   *     zeros are masks; none for no masks
    * @param union whether a weight is kept that any of them keeps; else those that all of them keep
    * @param model the model to prune
    * @return the caller's to close; nothing if none are given
@@ -78,7 +79,7 @@ public final class MaskInputs {
    */
   private static ModuleMasks open(
       Path given, ModelDirectory model, String source, List<Path> read) {
-    if (Files.isDirectory(given)) {
+    if (Files.isDirectory(given) || (Files.isRegularFile(given) && GgufCheckpoint.is(given))) {
       ZeroMasks zeros = ZeroMasks.open(given, model);
       read.addAll(zeros.files());
       return zeros;

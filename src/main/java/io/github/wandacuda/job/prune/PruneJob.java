@@ -9,6 +9,7 @@ import io.github.wandacuda.job.estimate.RunEstimate;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.estimate.Stopwatch;
 import io.github.wandacuda.job.estimate.TimeEstimate;
+import io.github.wandacuda.job.output.GgufPlace;
 import io.github.wandacuda.job.output.OutputPrecheck;
 import io.github.wandacuda.job.record.Part;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -31,7 +32,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** A checked run, ready to begin: into another directory, or in the model's own shards. */
+/** A checked run, ready to begin: into another directory or file, or in the model's own shards. */
 public final class PruneJob {
   private final RunScope scope;
   private final PruneTarget target;
@@ -42,14 +43,18 @@ public final class PruneJob {
   }
 
   /**
-   * Checks all that can be checked before a model is pruned into another directory.
+   * Checks all that can be checked before a model is pruned into another directory, or one in GGUF
+   * into another file.
    *
    * @throws UsageException if the output isn't empty or a pattern matches nothing
    * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
    *     norms
    */
   public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
-    OutputPrecheck.check(request.output(), model.path(), request.resume());
+    checkPlace(model, request.output(), request.resume());
+    if (model.isGguf()) {
+      return new PruneJob(GgufTarget.of(RunScope.of(model, request)));
+    }
     return new PruneJob(new DirectoryTarget(RunScope.of(model, request), Optional.empty()));
   }
 
@@ -65,6 +70,7 @@ public final class PruneJob {
    * @throws io.github.wandacuda.error.OutputException if a shard can't be written, or is a link
    */
   public static PruneJob inPlace(ModelDirectory model, PruneRequest request) {
+    model.requireDirectory("`in-place`");
     InPlaceTarget.check(request);
     return new PruneJob(new InPlaceTarget(RunScope.of(model, request)));
   }
@@ -80,10 +86,21 @@ public final class PruneJob {
    */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
-    OutputPrecheck.check(output, model.path(), resume);
+    checkPlace(model, output, resume);
     List<LinearModule> chosen = model.choose(choice);
     rules.check(chosen);
+    if (model.isGguf()) {
+      GgufTarget.check(model, chosen.stream().filter(rules::areFor).toList(), rules);
+    }
     return chosen;
+  }
+
+  private static void checkPlace(ModelDirectory model, Path output, boolean resume) {
+    if (model.isGguf()) {
+      new GgufPlace(output).check(List.of(), resume);
+    } else {
+      OutputPrecheck.check(output, model.path(), resume);
+    }
   }
 
   /**
@@ -92,6 +109,7 @@ public final class PruneJob {
    * @throws UsageException if it is in place, takes masks from files, or realigns weights
    */
   public PruneJob on(OnCluster cluster) {
+    scope.model().requireDirectory("`cluster`");
     OnCluster.check(target instanceof InPlaceTarget, scope.request().masks().isPresent());
     if (scope.rules().realign()) {
       throw new UsageException(
@@ -109,6 +127,7 @@ public final class PruneJob {
    * @throws UsageException if the run can't be had in parts
    */
   public PruneJob part(Part part, OnCluster process) {
+    scope.model().requireDirectory("writing it in parts");
     PruneRequest request = scope.request();
     Part.check(
         target instanceof InPlaceTarget,

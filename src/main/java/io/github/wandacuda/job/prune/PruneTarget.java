@@ -19,9 +19,10 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * The place to which a run writes: a new directory, the model's own shards, or a part of an output.
+ * The place to which a run writes: a new directory, a file in GGUF, the model's own shards, or a
+ * part of an output.
  */
-sealed interface PruneTarget permits DirectoryTarget, InPlaceTarget, PartTarget {
+sealed interface PruneTarget permits DirectoryTarget, GgufTarget, InPlaceTarget, PartTarget {
   RunScope scope();
 
   default Path path() {

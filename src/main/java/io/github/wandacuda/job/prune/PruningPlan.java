@@ -167,7 +167,8 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   }
 
   /**
-   * Shares a request's totals out. The losses that a search measures for it are kept in the output.
+   * Shares a request's totals out. The losses that a search measures for it are kept in the output,
+   * if that is a directory.
    *
    * @param request whose rules have totals
    * @param chosen modules that get a share each
@@ -190,11 +191,12 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
                 new SharedSparsity.Means(model, backend, calibration, on, steps, progress), chosen);
     List<Boolean> stages = allocations().stream().map(Allocation.Rule.ATP::equals).toList();
     boolean searches = stages.contains(true) && calibration instanceof Calibration.FromSamples;
+    boolean begins = searches && !model.isGguf();
     SharedSparsity shared =
-        searches
+        begins
             ? new DirectoryTarget(RunScope.of(model, request), on).search(stages, backend, sharing)
             : sharing.apply(SavedSteps.none());
-    return request.with(shared.rules(), shared.label(), searches || request.resume());
+    return request.with(shared.rules(), shared.label(), begins || request.resume());
   }
 
   /**

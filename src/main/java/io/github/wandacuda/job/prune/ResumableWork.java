@@ -123,7 +123,7 @@ record ResumableWork(
   }
 
   /** Returns whether a record's numbers are possible for its tensor. */
-  private static boolean fits(RunRecords.Tensor record, LinearModule module, boolean withNorms) {
+  static boolean fits(RunRecords.Tensor record, LinearModule module, boolean withNorms) {
     RunRecords.Module result = record.module();
     if (result == null || module == null) {
       return result == null && module == null;

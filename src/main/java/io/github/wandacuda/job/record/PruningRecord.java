@@ -78,6 +78,15 @@ public record PruningRecord(Map<String, Object> values) implements Provenance {
     return new PruningRecord(RecordForm.withFitted(values, digests));
   }
 
+  /** Returns what was done in a sentence, if the output is to say so of itself. */
+  public Optional<String> description() {
+    return hasCard()
+        ? Optional.of(
+            "Weights zeroed by %s (%s), by wanda-cuda."
+                .formatted(rules().label(), rules().amount()))
+        : Optional.empty();
+  }
+
   private List<String> kept(List<ModuleResult> results) {
     if (!Unreached.KEEP.label().equals(unreached())) {
       return null;

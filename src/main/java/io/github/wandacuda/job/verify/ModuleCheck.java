@@ -3,6 +3,7 @@ package io.github.wandacuda.job.verify;
 import io.github.wandacuda.QuantizedMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.gguf.GgufCheckpoint;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleTiles;
 import io.github.wandacuda.pruning.TilePairs;
@@ -34,6 +35,10 @@ final class ModuleCheck implements Job {
   private final Failures failures;
   private final MaskPool.Mask mask;
   private final Consumer<MemorySegment> checked;
+
+  /** Whether the caller compares the bytes of what stays, as in GGUF codes of 0 may be -0.0. */
+  private final boolean byBytes;
+
   private final ModuleTiles before;
   private final ModuleTiles after;
   private final LongAdder zeros = new LongAdder();
@@ -65,6 +70,7 @@ final class ModuleCheck implements Job {
     mask = masks.mask(module.maskBytes());
     this.checked = checked;
     rule = rules.perRow(module.columns());
+    byBytes = GgufCheckpoint.is(source);
     before = TilePairs.tiles(module, source, buffers.dense());
     after = TilePairs.tiles(module, pruned, buffers.pruned());
   }
@@ -87,10 +93,8 @@ final class ModuleCheck implements Job {
       check.read(dense, zeroed, row);
       if (rules.updates()) {
         requireFinite(zeroed, row, first);
-      } else if (module.quantized() != null) {
-        compareCodes(before.codes(worker, tile), after.codes(worker, tile), row, first);
-      } else if (!check.keepsOrZeroes()) {
-        reportChanges(dense, zeroed, row, first);
+      } else if (!byBytes) {
+        compareKept(worker, tile, row, dense, zeroed, check);
       }
       if (rules.countsRows() && !check.hasItsZeros()) {
         reportGroups(check, first + row);
@@ -101,6 +105,17 @@ final class ModuleCheck implements Job {
     }
     zeros.add(tileZeros);
     taken.add(tileTaken);
+  }
+
+  /** Checks that what a row keeps is as it was. */
+  private void compareKept(
+      int worker, int tile, int row, WeightMatrix dense, WeightMatrix zeroed, RowCheck check) {
+    int first = before.tiles().firstRow(tile);
+    if (module.quantized() != null) {
+      compareCodes(before.codes(worker, tile), after.codes(worker, tile), row, first);
+    } else if (!check.keepsOrZeroes()) {
+      reportChanges(dense, zeroed, row, first);
+    }
   }
 
   /** Checks the counts of the whole module. Called once, when all tiles are done. */

@@ -46,11 +46,12 @@ import java.util.UUID;
 import java.util.function.Supplier;
 
 /**
- * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
+ * Proves that a pruned directory, or file in GGUF, is its dense source with weights zeroed and
+ * nothing else changed.
  */
 public final class Verifier {
   /** The most bytes of masks that wait in memory. */
-  private static final long HELD_BYTES = 16 << 20;
+  static final long HELD_BYTES = 16 << 20;
 
   private Verifier() {}
 
@@ -126,7 +127,14 @@ public final class Verifier {
   public static Verification verify(
       ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
     if (dense.isGguf()) {
-      return new GgufCheck(dense, GgufPlace.of(pruned)).verify();
+      if (!claim.equals(Claim.NONE)) {
+        throw new UsageException(
+            "a GGUF file is verified by its record, without `method`, `sparsity`, `pattern`,"
+                + " `include` and `exclude`");
+      }
+      try (Workers workers = new Workers(threads)) {
+        return new GgufCheck(dense, GgufPlace.of(pruned)).verify(workers, progress);
+      }
     }
     List<SafetensorsFile> shards = dense.checkpoint().shards();
     try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());

@@ -102,6 +102,18 @@ class LlamaCppIT {
         .isCloseTo(EXPECTED.path(model).path("perplexity").doubleValue(), withinPercentage(1e-3));
   }
 
+  /** Each file that {@link GgufZerosTest} writes. */
+  @ParameterizedTest
+  @MethodSource("io.github.wandacuda.checkpoint.gguf.GgufZerosTest#files")
+  void modelsWithZerosAreLoaded(String name) {
+    JsonNode expected = GgufZerosTest.ZEROS.path(name);
+    Path file = folder.resolve("zeros.gguf");
+    GgufZerosTest.write(expected, file);
+    String model = expected.path("from").textValue();
+    assertThat(llama.perplexity(file, tokens(model)))
+        .isCloseTo(expected.path("perplexity").doubleValue(), withinPercentage(2));
+  }
+
   /** Gates and what they gate in one matrix, and codes in blocks of 256. */
   @ParameterizedTest
   @CsvSource({"arch/glm4-F32.gguf, 0.01", "arch/phi3-F32.gguf, 0.01", "wide-llama-Q4_K.gguf, 2"})
