@@ -35,7 +35,7 @@ final class CommandHelp {
         "--structure --score --remove --multiple --sparsity --pattern --allocation --refine --update");
     group(
         "From what",
-        "--calibration --statistics --masks --text --tasks --data --evaluate",
+        "--calibration --tokenizer --statistics --masks --text --tasks --data --evaluate",
         "--samples --sequence-length --seed --join --windows --limit --second-moments --experts --speed");
     group(
         "Where to",

@@ -124,7 +124,7 @@ class GgufTest {
       if (asItsSource) {
         assertEquals(ofSource, objections);
       } else {
-        assertTrue(objections.contains("blk.0.attn_q isn't [24, 48]"), objections.toString());
+        assertTrue(objections.contains("blk.0.attn_q isn't [32, 32]"), objections.toString());
       }
     }
   }
