@@ -50,7 +50,7 @@ class ArchitectureTest {
           io.github.wandacuda error system io text select forward scalar simd
           backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint checkpoint.gguf
           model.quantized model model.family model.removal
-          calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning cluster
+          calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning pruning.tune cluster
           job.record job.output job.verify job.estimate job.cluster job.pack job.structure
           job.prune job.compare hub report library cli.option cli launcher\
           """

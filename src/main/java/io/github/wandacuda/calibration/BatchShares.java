@@ -82,10 +82,19 @@ final class BatchShares implements AutoCloseable {
       implements AutoCloseable {
     private static Share of(Decoder decoder, List<SampleBatch> batches) {
       long tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
-      int most = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
+      int most = mostTokens(batches);
       HiddenStates states = new HiddenStates(decoder.operations(), tokens, decoder.hiddenSize());
       BatchRunner runner = OnFailure.close(states::close, () -> new BatchRunner(decoder, most));
       return new Share(decoder, runner, states, batches);
+    }
+
+    /** Returns the tokens of the largest batch. */
+    int mostTokens() {
+      return mostTokens(batches);
+    }
+
+    private static int mostTokens(List<SampleBatch> batches) {
+      return batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
     }
 
     /**

@@ -1,7 +1,9 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.system.OnFailure;
@@ -27,6 +29,9 @@ public final class BlockwiseRun implements AutoCloseable {
 
   /** The same samples in the dense model, or null if nothing is aligned to it. */
   private BlockwiseRun goal;
+
+  /** The states between the halves of the block that was passed last, or null if not kept. */
+  private HiddenStates middle;
 
   /**
    * Embeds samples.
@@ -75,6 +80,59 @@ public final class BlockwiseRun implements AutoCloseable {
    */
   public void alignTo(BlockwiseRun dense) {
     goal = dense;
+  }
+
+  /**
+   * Makes {@link #advance} keep the states between a block's two halves too, so that each half of
+   * {@link #half} has a goal of its own. It runs on one device then.
+   */
+  public void keepMiddle() {
+    BatchShares.Share share = only();
+    long tokens = (long) samples.size() * sequenceLength;
+    middle = new HiddenStates(share.decoder().operations(), tokens, share.decoder().hiddenSize());
+  }
+
+  /** Returns the share of the only device. */
+  private BatchShares.Share only() {
+    if (shares.count() > 1) {
+      throw new IllegalStateException("half a block on %d devices".formatted(shares.count()));
+    }
+    return shares.of(0);
+  }
+
+  /**
+   * Returns what a half of a block reads of these samples, and what it has to add to their states
+   * to reach those of the dense model behind that half. These samples stand before the block, the
+   * dense model's behind it, which keep their {@linkplain #keepMiddle middle}; that is overwritten.
+   *
+   * @param block whose attention is as it will stay, if the half is the MLP
+   * @return for the caller to close, before these samples pass the block
+   */
+  public HalfSamples half(Block block, Half half) {
+    HiddenStates aim = half == Half.ATTENTION ? goal.middle : goal.only().states();
+    BatchShares.Share share = only();
+    Operations operations = share.decoder().operations();
+    int hidden = share.decoder().hiddenSize();
+    HalfSamples result =
+        new HalfSamples(operations, samples.size(), sequenceLength, hidden, goal.middle);
+    OnFailure.run(
+        result::close,
+        () -> {
+          try (Tensor rest = operations.tensor(share.mostTokens(), hidden)) {
+            shares.each(
+                block,
+                SampleProgress.NONE,
+                (of, own, batch, at) -> {
+                  Tensor rows = of.runner().rows(batch.tokens());
+                  of.states().read(at, rows);
+                  if (half == Half.MLP) {
+                    own.forward(Half.ATTENTION, rows, sequenceLength, InputObserver.NONE);
+                  }
+                  result.add(own, half, rows, aim, at, rest.rows(0, batch.tokens()));
+                });
+          }
+        });
+    return result;
   }
 
   /**
@@ -163,7 +221,26 @@ public final class BlockwiseRun implements AutoCloseable {
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */
   public void advance(Block block) {
-    advance(block, InputObserver.NONE);
+    if (middle == null) {
+      advance(block, InputObserver.NONE);
+    } else {
+      advanceByHalves(block);
+    }
+  }
+
+  /** Does the same, and keeps the states between the halves. */
+  private void advanceByHalves(Block block) {
+    shares.each(
+        block,
+        watcher,
+        (share, own, batch, at) -> {
+          Tensor rows = share.runner().rows(batch.tokens());
+          share.states().read(at, rows);
+          own.forward(Half.ATTENTION, rows, sequenceLength, InputObserver.NONE);
+          middle.write(at, rows);
+          own.forward(Half.MLP, rows, sequenceLength, InputObserver.NONE);
+          share.states().write(at, rows);
+        });
   }
 
   /**
@@ -205,5 +282,8 @@ public final class BlockwiseRun implements AutoCloseable {
   @Override
   public void close() {
     shares.close();
+    if (middle != null) {
+      middle.close();
+    }
   }
 }

@@ -233,7 +233,8 @@ public final class ModelPruner {
    *
    * @param name {@code reconstruct}, to fit them to the dense module's outputs; {@code alps}, to
    *     choose the mask again by ALPS, then fit; {@code realign}, where output projections also
-   *     make up for what went wrong in earlier blocks; or {@code none}
+   *     make up for what went wrong in earlier blocks; {@code tune}, the same and then all kept
+   *     weights of each block's attention and MLP, by gradients; or {@code none}
    * @return this
    * @throws IllegalArgumentException for any other name
    */

@@ -8,8 +8,11 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.AttentionDescription;
 import io.github.wandacuda.model.BlockDescription.Columns;
 import io.github.wandacuda.model.BlockDescription.Scores;
+import io.github.wandacuda.model.HalfParts.HeadNorm;
 import io.github.wandacuda.model.Workspace.Place;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 
 /** Attention as {@link AttentionDescription} says, with its weights loaded. */
 final class Attention extends Branch {
@@ -62,6 +65,28 @@ final class Attention extends Branch {
       operations.elementwise(new Elementwise.Gate(Activation.SIGMOID), gate, attended, attended);
     }
     end(attended, observer, out);
+  }
+
+  /** Attention with gates, bounds, chunks, or norms behind the rotation has no such parts. */
+  @Override
+  Optional<HalfParts> parts() {
+    boolean plain =
+        !description.projection().gated()
+            && description.bound() == 0
+            && description.queryFactor() == null
+            && description.scores().chunk() == 0
+            && !(description.normsLast() && description.norms().anyMatch(Objects::nonNull))
+            && description.norms().filter(Objects::nonNull).allMatch(Attention::isOfEachHead);
+    List<HalfParts.Applied> applied = linears.stream().map(Linear::applied).toList();
+    return plain
+        ? Optional.of(
+            new HalfParts.OfAttention(
+                description, applied, HeadNorm.of(queryNorm), HeadNorm.of(keyNorm), sinks))
+        : Optional.empty();
+  }
+
+  private static boolean isOfEachHead(NormDescription norm) {
+    return norm.kind() == NormDescription.Kind.RMS && norm.gains() == 0;
   }
 
   /**

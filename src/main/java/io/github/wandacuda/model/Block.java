@@ -122,6 +122,15 @@ public final class Block implements AutoCloseable {
     return residual(half).branch.outputs().stream().map(Linear::module).toList();
   }
 
+  /**
+   * Returns what a half computes between its norm and the residual stream, or nothing if it isn't
+   * one of the {@link HalfParts}, or isn't added to the residual stream by itself, with no norm
+   * behind it.
+   */
+  public Optional<HalfParts> parts(Half half) {
+    return parallel || !residual(half).isBare() ? Optional.empty() : residual(half).branch.parts();
+  }
+
   /** Returns the factor of what a half adds to the hidden states. */
   public float factor(Half half) {
     return residual(half).factor;
@@ -256,6 +265,11 @@ public final class Block implements AutoCloseable {
       sum = Norm.orNull(weights, norms.sum());
       normedResidual = norms.normedResidual();
       factor = norms.factor();
+    }
+
+    /** Returns whether no norm is behind the branch, nor in the residual stream. */
+    boolean isBare() {
+      return after == null && sum == null && !normedResidual;
     }
 
     /** Runs the branch on {@code hidden} and adds its output to {@code hidden}. */

@@ -13,6 +13,7 @@ import io.github.wandacuda.model.BlockDescription.MixerDescription;
 import io.github.wandacuda.model.BlockDescription.MlpDescription;
 import io.github.wandacuda.model.Workspace.Place;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** A branch beside the residual: attention or an MLP. */
@@ -53,6 +54,11 @@ abstract class Branch {
   /** Returns the linear module whose output is the branch's. */
   Linear output() {
     return linears().toList().getLast();
+  }
+
+  /** Returns what the branch computes, or nothing if it isn't one of the {@link HalfParts}. */
+  Optional<HalfParts> parts() {
+    return Optional.empty();
   }
 
   /** Returns the linear modules whose outputs are added up to the branch's. */
@@ -138,6 +144,13 @@ abstract class Branch {
       }
       operations.elementwise(between, wide, up, wide);
       end(wide, observer, out);
+    }
+
+    @Override
+    Optional<HalfParts> parts() {
+      List<HalfParts.Applied> applied = linears.stream().map(Linear::applied).toList();
+      return Optional.of(
+          new HalfParts.OfMlp(description.gated(), description.interleaved(), between, applied));
     }
 
     private void fused(Tensor input, Tensor gate, Tensor up) {

@@ -43,6 +43,11 @@ public final class Linear {
     return weight;
   }
 
+  /** Returns the module as it is applied now. */
+  HalfParts.Applied applied() {
+    return new HalfParts.Applied(module, weight, bias);
+  }
+
   /** Returns the host memory that the weight is read from, as {@link Block#bytes} does. */
   Optional<MemorySegment> bytes() {
     return Optional.ofNullable(bytes);

@@ -24,6 +24,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Counted;
 import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.WorkerPool;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -98,6 +99,45 @@ public final class ModulePruner implements AutoCloseable {
   /** Returns whether some modules are to make up for what is missing before their block. */
   public boolean realigns() {
     return rules.realign();
+  }
+
+  /** Returns whether kept weights of some modules are fitted by gradients after they are pruned. */
+  public boolean tunes() {
+    return rules.tune();
+  }
+
+  /** Returns the threads that prune. */
+  public WorkerPool workers() {
+    return workers;
+  }
+
+  /**
+   * Returns whether a module that is held in memory is fitted by gradients before it is written.
+   */
+  public boolean isTuned(ModuleRequest request) {
+    return request.held() != null && rules.of(request.module()).tune();
+  }
+
+  /**
+   * Writes the modules that were fitted by gradients after they were pruned, which waited for that.
+   *
+   * @param requests of a block
+   * @param results what {@link #prune} returned for them
+   * @return the same without the errors of the outputs of modules that were fitted, which were
+   *     measured before
+   */
+  public List<ModuleResult> tuned(List<ModuleRequest> requests, List<ModuleResult> results) {
+    List<ModuleResult> written = new ArrayList<>();
+    for (int index = 0; index < results.size(); index++) {
+      ModuleRequest request = requests.get(index);
+      ModuleResult result = results.get(index);
+      if (isTuned(request)) {
+        result = result.withoutErrors();
+        shards.lend(result, request.held().bytes());
+      }
+      written.add(result);
+    }
+    return written;
   }
 
   /**
@@ -296,7 +336,7 @@ public final class ModulePruner implements AutoCloseable {
       masks.add(places.get(request.module().name()), mask);
       if (request.held() == null) {
         shards.done(result);
-      } else {
+      } else if (!isTuned(request)) {
         shards.lend(result, request.held().bytes());
       }
       results[index] = result;

@@ -78,7 +78,7 @@ class CompletionTest {
         + " magnitude",
     "prune, --structure, experts blocks channels heads auto",
     "prune, --unreached, magnitude keep fail",
-    "prune, --update, reconstruct alps realign none",
+    "prune, --update, reconstruct alps realign tune none",
     "evaluate, --tasks, boolq rte hellaswag winogrande arc_easy arc_challenge openbookqa piqa mmlu"
   })
   void valuesOfAnOptionAreOffered(String command, String option, String words) throws Exception {

@@ -37,7 +37,7 @@ public final class ComparedMethods {
       split = ",",
       description =
           "Methods, with commas between them; each may have +swaps, +reconstruct, +alps, +realign,"
-              + " or +swaps and one of these behind it (default: wanda,magnitude, or none if there"
+              + " +tune, or +swaps and one of these behind it (default: wanda,magnitude, or none if there"
               + " are just --recipes). Or whole parts, as prune --structure removes them: experts, blocks,"
               + " channels, heads or auto, with a score or update behind it, as in"
               + " channels+flap+none.")

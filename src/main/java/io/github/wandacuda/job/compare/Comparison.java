@@ -128,7 +128,14 @@ public record Comparison(
         runs.stream().anyMatch(PruningRules::realign)
             ? RunNeeds.stateBytes(model, calibration) + 2 * RunNeeds.momentsBytes(chosen())
             : 0;
-    return (sampled ? RunNeeds.momentsBytes(chosen()) : 0) + aligning + layer + asked;
+    long tuning =
+        calibration instanceof Calibration.FromSamples samples
+            ? runs.stream()
+                .mapToLong(rules -> RunNeeds.tuningBytes(model, rules, chosen(rules), samples))
+                .max()
+                .orElse(0)
+            : 0;
+    return (sampled ? RunNeeds.momentsBytes(chosen()) : 0) + aligning + tuning + layer + asked;
   }
 
   /** Estimates the time of runs and of the dense model by doing a small part of them. */

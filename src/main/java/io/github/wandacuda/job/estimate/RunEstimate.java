@@ -14,6 +14,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.pruning.recipe.Allocation;
 import io.github.wandacuda.pruning.recipe.PruningRules;
+import io.github.wandacuda.pruning.tune.BlockTuner;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -137,6 +138,9 @@ public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
       double once = advancing + block.observing(tokens, moments);
       Optional<BlockStatistics> statistics = Optional.of(block.observe(moments, arena));
       double aligning = scope.rules().realign() ? advancing : 0;
+      if (scope.rules().tune()) {
+        aligning += BlockTuner.passes(samples.size()) * advancing;
+      }
       double work = once + aligning + pruning(statistics, scope.rules());
       if (!allocations.contains(Allocation.Rule.ATP)) {
         boolean dense = allocations.stream().anyMatch(Allocation::readsWeights);
@@ -196,6 +200,7 @@ public record RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
             new RunEstimate(scope, backend, watch).pruning(statistics, rules)
                 + observing
                 + (rules.realign() ? 2 : 1) * advancing
+                + (rules.tune() ? BlockTuner.passes(samples.size()) * advancing : 0)
                 + testing;
       }
       return TimeEstimate.ofWork(seconds).plus(around(watch));

@@ -18,9 +18,11 @@ import io.github.wandacuda.pruning.LayerPruner;
 import io.github.wandacuda.pruning.recipe.Method;
 import io.github.wandacuda.pruning.recipe.ModuleRules;
 import io.github.wandacuda.pruning.recipe.PruningRules;
+import io.github.wandacuda.pruning.tune.BlockTuner;
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.system.SpaceCheck;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.ToLongFunction;
@@ -134,6 +136,7 @@ public record RunNeeds(
       memory +=
           (request.rules().needMoments() ? momentsBytes(chosen) : 0)
               + (request.rules().realign() ? states + 2 * momentsBytes(chosen) : 0)
+              + tuningBytes(model, request.rules(), chosen, samples)
               + place.hostBytes
               + (BLOCK_COPIES * place.devices + 1)
                   * largestBlock(chosen, module -> module.tensor().bytes())
@@ -154,6 +157,32 @@ public record RunNeeds(
         place.hostBytes,
         memory,
         saving);
+  }
+
+  /**
+   * Returns the bytes that a fit by gradients takes: states of two more sets of samples, and the
+   * weights of half a block with what is known of each.
+   */
+  public static long tuningBytes(
+      ModelDirectory model,
+      PruningRules rules,
+      List<LinearModule> chosen,
+      Calibration.FromSamples samples) {
+    if (!rules.tune()) {
+      return 0;
+    }
+    int together = DecoderFamilies.of(model.config()).describe(model.config()).batchTokens();
+    Map<String, List<LinearModule>> halves =
+        chosen.stream()
+            .filter(module -> rules.of(module).tune())
+            .collect(
+                Collectors.groupingBy(
+                    module -> module.name().substring(0, module.name().lastIndexOf('.') + 1)));
+    return 2 * stateBytes(model, samples)
+        + halves.values().stream()
+            .mapToLong(half -> BlockTuner.bytes(half, together, samples.sequenceLength()))
+            .max()
+            .orElse(0);
   }
 
   /** Returns the bytes that packing reads: modules twice, since their zeros are counted first. */

@@ -18,6 +18,7 @@ import io.github.wandacuda.pruning.ModulePruner;
 import io.github.wandacuda.pruning.ModuleRequest;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
+import io.github.wandacuda.pruning.tune.BlockTuner;
 import io.github.wandacuda.select.ResidentMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,7 +28,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Wanda block by block (arXiv 2306.11695, section 3, and its code). All samples run through the
@@ -55,12 +60,13 @@ record BlockPass(
     Progress progress) {
   /**
    * A block's passes as progress counts them: of samples through the dense block, of modules, and
-   * of samples through the pruned block.
+   * of samples through the pruned block; before the last, of the steps of a fit, if there is one.
    */
-  static final int PASSES = 3;
+  private static final int PASSES = 3;
 
+  private static final Logger LOG = LoggerFactory.getLogger(BlockPass.class);
   private static final int PRUNING = 1;
-  private static final int AFTER_PRUNING = 2;
+  private static final int TUNING = 2;
 
   /**
    * What else is done with the blocks and with the samples' states. All methods are called by the
@@ -71,8 +77,9 @@ record BlockPass(
      * Called when the samples are embedded.
      *
      * @param passing to be told of other sequences that pass the blocks
+     * @param first the number of their first pass through a block
      */
-    default void open(Decoder decoder, SampleProgress passing) {}
+    default void open(Decoder decoder, SampleProgress passing, int first) {}
 
     /** Returns how many passes of other sequences each block has, for progress. */
     default int passes() {
@@ -133,18 +140,24 @@ record BlockPass(
                 : null;
         sink) {
       requireInside(chosen, decoder);
-      int passes = (samples == null ? 0 : PASSES) + sink.passes();
-      SampleProgress passing = new SampleProgress(progress, decoder.blocks(), passes);
+      boolean tunes = goal != null && pruner.tunes();
+      int passes = samples == null ? 0 : PASSES + (tunes ? 1 : 0);
+      SampleProgress passing =
+          new SampleProgress(progress, decoder.blocks(), passes + sink.passes());
       if (samples != null) {
         samples.watchedBy(passing);
         samples.alignTo(goal);
+      }
+      BlockTuner tuner = tunes ? tuner(decoder, calibration) : null;
+      if (tunes) {
+        goal.keepMiddle();
       }
       for (int passed = 0; goal != null && passed < first; passed++) {
         try (Block block = decoder.block(passed)) {
           goal.advance(block);
         }
       }
-      sink.open(decoder, passing);
+      sink.open(decoder, passing, passes);
       passing.overBlocks(
           first,
           index -> {
@@ -156,11 +169,21 @@ record BlockPass(
                       samples == null
                           ? Progress.NONE
                           : passing.other(index, PRUNING, "module pruned");
-              results.addAll(prune(calibration, samples, block, arena, told));
+              Pruned pruned = prune(calibration, samples, block, arena, told);
+              results.addAll(
+                  tunes
+                      ? tune(
+                          tuner,
+                          pruned,
+                          samples,
+                          block,
+                          index,
+                          passing.other(index, TUNING, "step"))
+                      : pruned.results());
               decoder.readAhead(index + 1);
               if (samples != null && index + 1 < decoder.blocks()) {
                 sink.await();
-                passing.begin(index, AFTER_PRUNING, "sample after pruning");
+                passing.begin(index, passes - 1, "sample after pruning");
                 long start = System.nanoTime();
                 samples.advance(block);
                 clock.addCalibrate(System.nanoTime() - start);
@@ -173,12 +196,33 @@ record BlockPass(
     return results;
   }
 
+  private BlockTuner tuner(Decoder decoder, Calibration calibration) {
+    Map<String, LinearModule> modules =
+        model.modules().stream().collect(Collectors.toMap(LinearModule::name, Function.identity()));
+    long seed = ((Calibration.FromSamples) calibration).seed();
+    return new BlockTuner(
+        decoder.operations(), pruner.workers(), modules, seed, decoder.batchTokens());
+  }
+
+  private static void report(BlockTuner.Outcome outcome) {
+    LOG.info(
+        "block {}, {}: {} of its output was off on samples held out, {} behind the fit{}",
+        outcome.block(),
+        outcome.half() == Block.Half.ATTENTION ? "attention" : "MLP",
+        "%.4f".formatted(outcome.before()),
+        "%.4f".formatted(outcome.after()),
+        outcome.kept() ? "" : ", which isn't kept");
+  }
+
   private Block open(Decoder decoder, int index) {
     long start = System.nanoTime();
     Block block = decoder.block(index);
     clock.addWait(System.nanoTime() - start);
     return block;
   }
+
+  /** What was asked of a block's modules, and what became of them, in the same order. */
+  private record Pruned(List<ModuleRequest> requests, List<ModuleResult> results) {}
 
   /**
    * Prunes a block and gives it its pruned weights. The samples stand before the block afterwards,
@@ -187,7 +231,7 @@ record BlockPass(
    * @param arena holds pruned weights as long as the block, where its own memory can't be changed
    * @param told called when pruning begins; returns the progress to tell of its modules
    */
-  private List<ModuleResult> prune(
+  private Pruned prune(
       Calibration calibration,
       BlockwiseRun samples,
       Block block,
@@ -204,8 +248,24 @@ record BlockPass(
       requests.stream()
           .filter(request -> request.resident() == null)
           .forEach(request -> request.keepIn(block));
-      return results;
+      return new Pruned(requests, results);
     }
+  }
+
+  /** Fits the kept weights of a pruned block by gradients, and hands them on to be written. */
+  private List<ModuleResult> tune(
+      BlockTuner tuner,
+      Pruned pruned,
+      BlockwiseRun samples,
+      Block block,
+      int index,
+      Progress steps) {
+    long start = System.nanoTime();
+    List<ModuleRequest> fitted = pruned.requests().stream().filter(pruner::isTuned).toList();
+    tuner.tune(index, block, samples, fitted, steps).forEach(BlockPass::report);
+    List<ModuleResult> results = pruner.tuned(pruned.requests(), pruned.results());
+    clock.addCalibrate(System.nanoTime() - start);
+    return results;
   }
 
   private BlockStatistics inputs(

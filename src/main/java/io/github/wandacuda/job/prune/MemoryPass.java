@@ -31,18 +31,17 @@ import java.util.Optional;
 public final class MemoryPass implements BlockPass.Sink {
   private final List<int[]> tested;
   private final Optional<Evaluation> tasks;
-  private final boolean sampled;
   private SampleProgress passing;
+  private int pass;
   private final List<BlockwiseRun> testing = new ArrayList<>();
   private ForwardPass asking;
   private int blocks;
   private double[] losses;
   private List<TaskScore> scores;
 
-  private MemoryPass(List<int[]> tested, Optional<Evaluation> tasks, boolean sampled) {
+  private MemoryPass(List<int[]> tested, Optional<Evaluation> tasks) {
     this.tested = tested;
     this.tasks = tasks;
-    this.sampled = sampled;
   }
 
   /**
@@ -77,7 +76,7 @@ public final class MemoryPass implements BlockPass.Sink {
       MaskSink masks,
       Progress progress) {
     boolean sampled = calibration instanceof Calibration.FromSamples;
-    MemoryPass pass = new MemoryPass(tested, tasks, sampled);
+    MemoryPass pass = new MemoryPass(tested, tasks);
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (ModulePruner pruner =
@@ -93,8 +92,9 @@ public final class MemoryPass implements BlockPass.Sink {
   }
 
   @Override
-  public void open(Decoder decoder, SampleProgress progress) {
+  public void open(Decoder decoder, SampleProgress progress, int first) {
     passing = progress;
+    pass = first;
     blocks = decoder.blocks();
     Perplexity.byLength(tested).forEach(windows -> testing.add(new BlockwiseRun(decoder, windows)));
     if (testing.size() == 1) {
@@ -110,7 +110,7 @@ public final class MemoryPass implements BlockPass.Sink {
 
   @Override
   public void end(int index, Block block) {
-    passing.begin(index, sampled ? BlockPass.PASSES : 0, "tested sample");
+    passing.begin(index, pass, "tested sample");
     testing.forEach(run -> run.advance(block));
     if (asking != null) {
       asking.advance(block);

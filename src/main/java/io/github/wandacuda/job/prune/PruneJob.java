@@ -113,7 +113,7 @@ public final class PruneJob {
     OnCluster.check(target instanceof InPlaceTarget, scope.request().masks().isPresent());
     if (scope.rules().realign()) {
       throw new UsageException(
-          "`cluster`: samples of the dense model aren't shared out for realign");
+          "`cluster`: samples of the dense model aren't shared out for realign or tune");
     }
     return new PruneJob(new DirectoryTarget(scope, Optional.of(cluster)));
   }

@@ -16,6 +16,7 @@ import io.github.wandacuda.pruning.recipe.Method;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.pruning.recipe.PruningRules;
 import io.github.wandacuda.pruning.recipe.Structure;
+import io.github.wandacuda.pruning.tune.BlockTuner;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -45,8 +46,12 @@ public record RunScope(
         model.choose(request.choice()).stream().filter(rules::areFor).toList();
     rules.check(chosen);
     if (rules.realign()) {
-      if (!(request.calibration() instanceof Calibration.FromSamples)) {
-        throw new UsageException("`update` realign needs `calibration` FILE");
+      if (!(request.calibration() instanceof Calibration.FromSamples samples)) {
+        throw new UsageException(
+            "`update` %s needs `calibration` FILE".formatted(rules.tune() ? "tune" : "realign"));
+      }
+      if (rules.tune()) {
+        checkTuning(samples);
       }
       Optional<InputException> problem =
           OutputProjections.problem(model, Structure.Update.REALIGN, true);
@@ -71,6 +76,20 @@ public record RunScope(
                             .filter(module -> rules.of(module).method() == Method.MASKS)
                             .toList()));
     return new RunScope(model, request, rules, chosen);
+  }
+
+  /** Refuses a fit by gradients to few samples. */
+  private static void checkTuning(Calibration.FromSamples samples) {
+    long tokens = (long) samples.samples().size() * samples.sequenceLength();
+    if (tokens < BlockTuner.FEWEST_TOKENS || samples.samples().size() < BlockTuner.FEWEST_SAMPLES) {
+      throw new UsageException(
+          "`update` tune: expected at least %d samples, and %d tokens in all, found %d samples of %d"
+              .formatted(
+                  BlockTuner.FEWEST_SAMPLES,
+                  BlockTuner.FEWEST_TOKENS,
+                  samples.samples().size(),
+                  samples.sequenceLength()));
+    }
   }
 
   private static void requireMoments(

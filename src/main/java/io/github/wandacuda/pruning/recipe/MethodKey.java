@@ -67,13 +67,14 @@ public enum MethodKey {
   /** How kept weights are changed: a text. */
   UPDATE(
       "NAME",
-      List.of("reconstruct", "alps", "realign", "none"),
+      List.of("reconstruct", "alps", "realign", "tune", "none"),
       String.class,
       word -> word,
       null,
       "reconstruct: fit the kept weights to the dense module's outputs; alps: choose the mask again"
           + " by ALPS, then fit; realign: the same, where output projections also make up for what"
-          + " went wrong in earlier blocks. After `structure` without alps, but realign (its default"
+          + " went wrong in earlier blocks; tune: the same, then all kept weights of each block's"
+          + " attention and MLP, by gradients. After `structure` without alps, but realign (its default"
           + " from 64 samples on where it can be) or none.");
 
   private final String recordKey = name().toLowerCase(Locale.ROOT);

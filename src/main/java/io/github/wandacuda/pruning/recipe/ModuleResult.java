@@ -26,6 +26,11 @@ public record ModuleResult(
     return module.elements() == 0 ? 0 : (double) zeros / module.elements();
   }
 
+  /** Returns the same without errors, which aren't those of weights that have changed since. */
+  public ModuleResult withoutErrors() {
+    return new ModuleResult(module, pruned, zeros, zeroRows, norms, null);
+  }
+
   /**
    * Returns how many input columns have a norm of 0, so that no sample tells their weights apart.
    */

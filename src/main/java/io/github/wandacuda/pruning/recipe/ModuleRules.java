@@ -30,6 +30,9 @@ public record ModuleRules(Map<MethodKey, Object> values) {
   /** The keys whose values stand behind the method's name in {@link #label}, in that order. */
   private static final List<MethodKey> AFTER = List.of(MethodKey.REFINE, MethodKey.UPDATE);
 
+  /** The updates that choose the mask again. */
+  private static final Set<String> CHOOSE_AGAIN = Set.of("alps", "realign", "tune");
+
   /** The word for weights that keep their bits. */
   private static final String NO_UPDATE = "none";
 
@@ -66,7 +69,7 @@ public record ModuleRules(Map<MethodKey, Object> values) {
           "`method` wanda-variant: expected a sparsity, found the pattern "
               + all.get(MethodKey.PATTERN));
     }
-    if (method == Method.MASKS && ("alps".equals(update) || "realign".equals(update))) {
+    if (method == Method.MASKS && CHOOSE_AGAIN.contains(String.valueOf(update))) {
       throw new UsageException(
           "`update` %s: expected a method that chooses the mask, found masks".formatted(update));
     }
@@ -198,12 +201,17 @@ public record ModuleRules(Map<MethodKey, Object> values) {
 
   /** Returns whether the mask is chosen again by ALPS, before kept weights are fitted. */
   public boolean alps() {
-    return "alps".equals(values.get(MethodKey.UPDATE)) || realign();
+    return CHOOSE_AGAIN.contains(String.valueOf(values.get(MethodKey.UPDATE)));
   }
 
   /** Returns whether output projections also make up for what is missing before their block. */
   public boolean realign() {
-    return "realign".equals(values.get(MethodKey.UPDATE));
+    return "realign".equals(values.get(MethodKey.UPDATE)) || tune();
+  }
+
+  /** Returns whether kept weights are then fitted by gradients inside their block. */
+  public boolean tune() {
+    return "tune".equals(values.get(MethodKey.UPDATE));
   }
 
   /** Returns the method with what follows it, as people write it: {@code wanda+swaps}. */

@@ -259,6 +259,11 @@ public record PruningRules(
     return all().anyMatch(ModuleRules::realign);
   }
 
+  /** Returns whether kept weights of any module are fitted by gradients inside its block. */
+  public boolean tune() {
+    return all().anyMatch(ModuleRules::tune);
+  }
+
   /** Returns whether the second moments of any module's inputs are needed. */
   public boolean needMoments() {
     return all().anyMatch(ModuleRules::needsMoments);

@@ -22,6 +22,7 @@ final class PublishedNames {
     // Methods that are here by another option.
     is("ALPS", FITS + "alps", "alps");
     is("realign", FITS + "realign", "realign");
+    is("tune", FITS + "tune", "tune");
     is("reconstruct", FITS + "reconstruct", "reconstruct", "reconstruction");
     is("wanda", "`method` wanda", "wanda");
     is("magnitude", "`method` magnitude", "magnitude", "l1", "l1unstructured", "lnunstructured");
@@ -60,9 +61,9 @@ final class PublishedNames {
     nearest("DSnoT", "`refine` swaps, which also swaps kept weights for pruned ones", "dsnot");
     nearest("OBS", "`method` sparsegpt, which approximates it", "obs", "obc");
     nearest("Thanos", "`method` sparsegpt", "thanos");
-    nearest("Wanda++", "`method` wanda with `update` realign", "wanda++", "wandaplusplus");
+    nearest("Wanda++", "`method` wanda with `update` tune", "wanda++", "wandaplusplus");
     nearest("SparseLLM", FITS + "realign", "sparsellm");
-    nearest("EBFT", FITS + "realign", "ebft");
+    nearest("EBFT", FITS + "tune", "ebft");
     nearest("Pruner-Zero", "`method` ria", "prunerzero");
     nearest("GBLM-Pruner", "`method` wanda", "gblm", "gblmpruner");
     nearest("BESA", SHARES + "owl, which also gives each block a share of its own", "besa");

@@ -1,9 +1,11 @@
 package io.github.wandacuda.job.prune;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.RunResult;
 import io.github.wandacuda.job.verify.Verifier;
@@ -13,6 +15,8 @@ import io.github.wandacuda.pruning.recipe.MethodKey;
 import io.github.wandacuda.pruning.recipe.ModuleResult;
 import io.github.wandacuda.pruning.recipe.ModuleResult.OutputErrors;
 import io.github.wandacuda.pruning.recipe.ModuleRules;
+import io.github.wandacuda.pruning.recipe.PruningRules;
+import io.github.wandacuda.pruning.recipe.Unreached;
 import io.github.wandacuda.testing.CpuDecoder;
 import io.github.wandacuda.testing.Damage;
 import io.github.wandacuda.testing.Directories;
@@ -29,6 +33,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -91,7 +96,11 @@ class LayerMethodsTest {
     "wanda+alps, 0.7, 0, 125.8,,",
     "wanda+realign, 0.5, 0, 38.4,,",
     "wanda+realign, 2:4, 0, 58.5,,",
-    "wanda+realign, 0.7, 0, 102,,"
+    "wanda+realign, 0.7, 0, 102,,",
+    "wanda+tune, 0.5, 0, 34,,",
+    "wanda+tune, 2:4, 0, 44.5,,",
+    "wanda+tune, 0.6, 0, 44.6,,",
+    "wanda+tune, 0.7, 0, 68.5,,"
   })
   @FirstCases(1)
   void perplexitiesAndMasksAreThoseOfTheReference(
@@ -168,6 +177,78 @@ class LayerMethodsTest {
     prune("one", Pruning.rules(what, "0.4"), some, 1);
     prune("three", Pruning.rules(what, "0.4"), some, 3);
     Directories.assertSame(out("one"), out("three"));
+  }
+
+  /** Steps of a fit, which are drawn and computed by several threads, and their zeros. */
+  @Test
+  void tunedRunsAreRepeatedToTheByte() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(2, 64, 96, 200);
+    Path dense = llama.write(out("dense"));
+    List<int[]> samples = TestData.tokens(llama.writeSamples(out("samples"), 16, 256));
+    ModuleRules tune = Pruning.rules("wanda+tune", "0.5");
+    for (int threads = 1; threads <= 3; threads += 2) {
+      PruneRequest request =
+          Pruning.request(out("by" + threads), tune, Pruning.samples(samples), false);
+      RunResult result = Pruning.prune(dense, request, threads);
+      assertThat(result.sparsity()).isCloseTo(0.5, within(0.001));
+      assertThat(result.modules()).allMatch(module -> module.errors() == null);
+    }
+    Directories.assertSame(out("by1"), out("by3"));
+    assertThat(verify(dense, out("by1"))).isEmpty();
+    ModuleRules realign = Pruning.rules("wanda+realign", "0.5");
+    PruneRequest other =
+        Pruning.request(out("realigned"), realign, Pruning.samples(samples), false);
+    Pruning.prune(dense, other, 2);
+    assertThat(TestData.names(out("realigned")))
+        .filteredOn(name -> name.endsWith(".safetensors"))
+        .allSatisfy(
+            name ->
+                assertThat(Files.mismatch(out("realigned").resolve(name), out("by1").resolve(name)))
+                    .as(name)
+                    .isNotEqualTo(-1));
+  }
+
+  @Test
+  void fewSamplesArentEnoughToTune() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(1, 64, 96, 200);
+    Path dense = llama.write(out("dense"));
+    List<int[]> samples = TestData.tokens(llama.writeSamples(out("samples"), 16, 255));
+    PruneRequest request =
+        Pruning.request(
+            out("few"), Pruning.rules("wanda+tune", "0.5"), Pruning.samples(samples), false);
+    assertThatThrownBy(() -> Pruning.prune(dense, request, 1))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(
+            "expected at least 8 samples, and 4096 tokens in all, found 16 samples of 255");
+  }
+
+  /** With {@code --requantize} the fitted weights are rounded to codes under their own scales. */
+  @Test
+  void codesAreTuned() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(1, 64, 96, 200);
+    Path dense = llama.writeFp8(out("dense"));
+    List<int[]> samples = TestData.tokens(llama.writeSamples(out("samples"), 16, 256));
+    for (String update : List.of("realign", "tune")) {
+      PruningRules rules =
+          new PruningRules(
+              Pruning.rules("wanda+" + update, "0.5"),
+              List.of(),
+              Map.of(),
+              Unreached.MAGNITUDE,
+              Set.of(),
+              true);
+      PruneRequest request = Pruning.request(out(update), rules, Pruning.samples(samples), false);
+      RunResult result = Pruning.prune(dense, request, 2);
+      assertThat(result.sparsity()).isCloseTo(0.5, within(0.01));
+      assertThat(verify(dense, out(update))).isEmpty();
+    }
+    List<String> shards =
+        TestData.names(out("tune")).stream().filter(name -> name.endsWith(".safetensors")).toList();
+    assertThat(shards).isNotEmpty();
+    for (String shard : shards) {
+      Path realigned = out("realign").resolve(shard);
+      assertThat(Files.mismatch(realigned, out("tune").resolve(shard))).isNotEqualTo(-1);
+    }
   }
 
   /** Weights would be fitted to what eight tokens happen to be. */

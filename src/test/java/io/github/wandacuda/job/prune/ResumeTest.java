@@ -67,6 +67,7 @@ class ResumeTest {
   private static Path small;
 
   private static Calibration smallSamples;
+  private static Calibration manySamples;
   private static Calibration smallMoments;
 
   @TempDir Path directory;
@@ -100,6 +101,8 @@ class ResumeTest {
     small = llama.write(once.resolve("small"));
     List<int[]> samples = TestData.tokens(llama.writeSamples(once.resolve("samples"), 3, 32));
     smallSamples = Pruning.samples(samples);
+    manySamples =
+        Pruning.samples(TestData.tokens(llama.writeSamples(once.resolve("many"), 16, 256)));
     Path moments = once.resolve("moments");
     try (CpuDecoder cpu = CpuDecoder.open(small, 2)) {
       AtomicWrite.replace(moments, cpu.moments(samples));
@@ -256,9 +259,10 @@ class ResumeTest {
   }
 
   private PruneRequest small(String what, String amount, boolean bySamples, Path to) {
+    Calibration sampled = what.endsWith("tune") ? manySamples : smallSamples;
     return Pruning.storing(
         PruneRequest.of(to, rules(what, amount))
-            .calibration(bySamples ? smallSamples : smallMoments)
+            .calibration(bySamples ? sampled : smallMoments)
             .resume(true)
             .build()
             .with(rules(what, amount), amount.equals("shared") ? "atp, step 0.06" : null, true),
@@ -277,6 +281,7 @@ class ResumeTest {
     "wanda+alps, 0.5, true",
     "wanda+swaps+alps, 2:4, false",
     "wanda+realign, 0.5, true",
+    "wanda+tune, 0.5, true",
     "ria, 0.5, true",
     "wanda-variant, 0.5, true",
     "ria, shared, true",

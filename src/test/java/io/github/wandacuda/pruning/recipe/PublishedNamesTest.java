@@ -15,6 +15,7 @@ class PublishedNamesTest {
     "alps, ALPS is `update` alps",
     "ALPS, ALPS is `update` alps",
     "realign, realign is `update` realign",
+    "tune, tune is `update` tune",
     "admm, the nearest is `update` alps",
     "dsnot, the nearest is `refine` swaps",
     "gptq, `method` sparsegpt fits kept weights in the same way",
@@ -24,7 +25,7 @@ class PublishedNamesTest {
     "owl, OWL is `allocation` owl",
     "besa, the nearest is `allocation` owl",
     "shortgpt, `structure` blocks with `score` influence",
-    "wanda++, `method` wanda with `update` realign",
+    "wanda++, `method` wanda with `update` tune",
     "Sparse_GPT, did you mean 'sparsegpt'?",
     "LLM-Pruner, the nearest is `structure` channels or heads",
     "2:4, `pattern` 2:4"

@@ -110,6 +110,7 @@ class RecipeSchemaTest {
         "- {method: wanda-variant, pattern: 2:4}",
         "- {method: masks, update: alps}",
         "- {method: masks, update: realign}",
+        "- {method: masks, update: tune}",
         "- {method: sparsegpt, refine: swaps}",
         "- {refine-swaps: 4}",
         "- {refine: swaps, refine-swaps: 0}",

@@ -116,7 +116,7 @@ class RecipeTest {
         "refine: swap | line 3: refine: expected 'swaps', found 'swap' | did you mean 'swaps'?",
         "refine-swaps: 5 | line 3: refine-swaps: expected it with 'refine: swaps' alone | found the"
             + " number 5",
-        "update: true | line 3: update: expected one of reconstruct, alps, realign, none | found the truth value true",
+        "update: true | line 3: update: expected one of reconstruct, alps, realign, tune, none | found the truth value true",
         "allocation: owls | line 3: allocation: expected one of uniform, atp, dlp, owl, or a file"
             + " .json | did you mean",
       })
