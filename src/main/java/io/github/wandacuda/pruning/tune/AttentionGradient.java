@@ -2,7 +2,11 @@ package io.github.wandacuda.pruning.tune;
 
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.Exponential;
+import io.github.wandacuda.scalar.HeadProducts;
+import io.github.wandacuda.scalar.ScalarHeadProducts;
 import io.github.wandacuda.scalar.Tanh;
+import io.github.wandacuda.simd.VectorHeadProducts;
+import io.github.wandacuda.system.ThisRuntime;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
@@ -22,10 +26,26 @@ import io.github.wandacuda.system.WorkerPool;
  * @param v as {@code k}
  * @param keyBias [heads, sequenceLength], or null
  * @param sinks one for each head, or null
+ * @param products of a query and its keys; results are the same for any implementation
  */
 @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
 record AttentionGradient(
-    AttentionShape shape, float[] q, float[] k, float[] v, float[] keyBias, float[] sinks) {
+    AttentionShape shape,
+    float[] q,
+    float[] k,
+    float[] v,
+    float[] keyBias,
+    float[] sinks,
+    HeadProducts products) {
+  /** On vectors where the Vector API is, else as plain loops. */
+  private static final HeadProducts CHOSEN =
+      ThisRuntime.hasVectors() ? new VectorHeadProducts() : new ScalarHeadProducts();
+
+  /** Prepares for the kernels that this JVM can run. */
+  AttentionGradient(
+      AttentionShape shape, float[] q, float[] k, float[] v, float[] keyBias, float[] sinks) {
+    this(shape, q, k, v, keyBias, sinks, CHOSEN);
+  }
 
   /**
    * The gradients, in the shapes of what they are of.
@@ -106,9 +126,9 @@ record AttentionGradient(
       int first = shape.firstKey(token);
       int end = token + 1;
       int at = (start + token) * queryWidth + head * size;
-      sumRows(q, at, keys, p, first, end);
+      products.products(q, at, size, keys, length, first, end, p);
       probabilities(head, first, end);
-      sumRows(by, at, values, changes, first, end);
+      products.products(by, at, size, values, length, first, end, changes);
       float mean = 0;
       for (int j = first; j < end; j++) {
         mean += p[j] * changes[j];
@@ -117,30 +137,10 @@ record AttentionGradient(
         float change = p[j] * (changes[j] - mean) * shape.scale();
         changes[j] = shape.softcap() > 0 ? change * slopes[j] : change;
       }
-      for (int j = first; j < end; j++) {
-        int key = keyAt(j);
-        float change = changes[j];
-        float share = p[j];
-        for (int feature = 0; feature < size; feature++) {
-          gradients.q[at + feature] += change * k[key + feature];
-          gradients.k[key + feature] += change * q[at + feature];
-          gradients.v[key + feature] += share * by[at + feature];
-        }
-      }
-    }
-
-    /** Multiplies a query's features, or those of its gradient, with those of each key it sees. */
-    private void sumRows(float[] row, int at, float[] rows, float[] to, int first, int end) {
-      for (int j = first; j < end; j++) {
-        to[j] = 0;
-      }
-      for (int feature = 0; feature < size; feature++) {
-        float factor = row[at + feature];
-        int from = feature * length;
-        for (int j = first; j < end; j++) {
-          to[j] += factor * rows[from + j];
-        }
-      }
+      int from = keyAt(0);
+      products.addWeighted(changes, first, end, k, from, keyWidth, size, gradients.q, at);
+      products.spread(changes, first, end, q, at, size, gradients.k, from, keyWidth);
+      products.spread(p, first, end, by, at, size, gradients.v, from, keyWidth);
     }
 
     /** Turns products into probabilities, and notes the softcap's derivatives. */

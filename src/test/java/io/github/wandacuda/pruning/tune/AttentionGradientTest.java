@@ -4,9 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.scalar.ScalarHeadProducts;
+import io.github.wandacuda.simd.VectorHeadProducts;
 import io.github.wandacuda.system.Workers;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -138,20 +139,24 @@ class AttentionGradientTest {
     return sum;
   }
 
-  @Test
-  void threadsChangeNoBit() {
-    AttentionShape shape = new AttentionShape(33, 0, 6, 3, 5, 0.5f, 0, 0);
-    float[] q = numbers(SEQUENCES * 33 * 30);
-    float[] k = numbers(SEQUENCES * 33 * 15);
-    AttentionGradient of = new AttentionGradient(shape, q, k, numbers(k.length), null, null);
+  /** Head sizes around those of vectors, and more keys than their sums have room for. */
+  @ParameterizedTest
+  @CsvSource({"5, 3", "16, 16", "33, 24", "70, 64", "81, 80", "130, 67"})
+  void threadsAndVectorsChangeNoBit(int length, int size) {
+    AttentionShape shape = new AttentionShape(length, 0, 4, 2, size, 0.3f, 0, length / 2 + 3);
+    float[] q = numbers(SEQUENCES * length * 4 * size);
+    float[] k = numbers(SEQUENCES * length * 2 * size);
+    float[] v = numbers(k.length);
     float[] by = numbers(q.length);
     try (Workers one = new Workers(1);
         Workers four = new Workers(4)) {
-      AttentionGradient.Gradients first = of.of(by, one);
-      AttentionGradient.Gradients second = of.of(by, four);
-      assertThat(second.q()).isEqualTo(first.q());
-      assertThat(second.k()).isEqualTo(first.k());
-      assertThat(second.v()).isEqualTo(first.v());
+      AttentionGradient.Gradients scalar =
+          new AttentionGradient(shape, q, k, v, null, null, new ScalarHeadProducts()).of(by, one);
+      AttentionGradient.Gradients vector =
+          new AttentionGradient(shape, q, k, v, null, null, new VectorHeadProducts()).of(by, four);
+      assertThat(vector.q()).isEqualTo(scalar.q());
+      assertThat(vector.k()).isEqualTo(scalar.k());
+      assertThat(vector.v()).isEqualTo(scalar.v());
     }
   }
 }
