@@ -42,6 +42,7 @@ final class TunedWeight implements AutoCloseable {
    * @param tuned whether they are to be fitted; else they stay as they are
    * @param operations of the device that sums their gradient
    */
+  @SuppressWarnings("MustBeClosedChecker") // Closed with this.
   TunedWeight(RowReader from, boolean tuned, Operations operations) {
     arena = Arena.ofShared();
     weights = OutputFit.empty(DType.F32, from.rows(), from.columns(), arena);
