@@ -143,7 +143,7 @@ class ModelJobsTest {
     ModelPruner pruner = ModelPruner.of(MODEL);
     assertThatThrownBy(() -> pruner.update("refit"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("update: expected one of reconstruct, alps, realign, none");
+        .hasMessageContaining("update: expected one of reconstruct, alps, realign, tune, none");
     assertThatThrownBy(() -> pruner.allocation("evenly"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("allocation: expected one of");
