@@ -131,6 +131,15 @@ public final class Block implements AutoCloseable {
     return parallel || !residual(half).isBare() ? Optional.empty() : residual(half).branch.parts();
   }
 
+  /**
+   * Returns what the experts of the block's mixture compute, after the one that all tokens go to;
+   * nothing where {@link #parts} has something, or if the mixture's output isn't the sum of what
+   * dense MLPs make of its input, or isn't added to the residual stream by itself.
+   */
+  public List<HalfParts.OfMlp> experts() {
+    return parallel || !mlp.isBare() ? List.of() : mlp.branch.experts();
+  }
+
   /** Returns the factor of what a half adds to the hidden states. */
   public float factor(Half half) {
     return residual(half).factor;

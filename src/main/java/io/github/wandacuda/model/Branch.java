@@ -61,6 +61,14 @@ abstract class Branch {
     return Optional.empty();
   }
 
+  /**
+   * Returns what the experts of a mixture compute, after the one that all tokens go to; nothing for
+   * another branch, or if one of them isn't a dense MLP that reads the mixture's own input.
+   */
+  List<HalfParts.OfMlp> experts() {
+    return List.of();
+  }
+
   /** Returns the linear modules whose outputs are added up to the branch's. */
   List<Linear> outputs() {
     return List.of(output());

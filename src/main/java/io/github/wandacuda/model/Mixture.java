@@ -70,6 +70,18 @@ final class Mixture extends Branch {
     return Stream.concat(Stream.ofNullable(shared), experts.stream()).map(Branch::output).toList();
   }
 
+  @Override
+  List<HalfParts.OfMlp> experts() {
+    List<HalfParts.OfMlp> parts =
+        Stream.concat(Stream.ofNullable(shared), experts.stream())
+            .flatMap(expert -> expert.parts().stream())
+            .filter(HalfParts.OfMlp.class::isInstance)
+            .map(HalfParts.OfMlp.class::cast)
+            .toList();
+    boolean all = parts.size() == outputs().size() && !description.weighsInputs();
+    return all ? parts : List.of();
+  }
+
   private void run(List<ExpertTokens> tokens, Tensor input, InputObserver observer, Tensor out) {
     for (int expert = 0; expert < experts.size(); expert++) {
       if (tokens.get(expert).rows().length > 0

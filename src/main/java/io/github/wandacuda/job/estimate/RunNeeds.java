@@ -10,6 +10,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.RunScope;
+import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -160,8 +161,8 @@ public record RunNeeds(
   }
 
   /**
-   * Returns the bytes that a fit by gradients takes: states of two more sets of samples, and the
-   * weights of half a block with what is known of each.
+   * Returns the bytes that a fit by gradients takes: states of two more sets of samples, or of four
+   * in a mixture, and the weights of half a block, or of an expert, with what is known of each.
    */
   public static long tuningBytes(
       ModelDirectory model,
@@ -171,14 +172,18 @@ public record RunNeeds(
     if (!rules.tune()) {
       return 0;
     }
-    int together = DecoderFamilies.of(model.config()).describe(model.config()).batchTokens();
+    DecoderDescription described = DecoderFamilies.of(model.config()).describe(model.config());
+    int together = described.batchTokens();
+    // A mixture's expert has a copy of its tokens' inputs and targets; a shared one, of all.
+    boolean mixture =
+        described.blocks().anyMatch(block -> block.mlp() instanceof BlockDescription.Experts);
     Map<String, List<LinearModule>> halves =
         chosen.stream()
             .filter(module -> rules.of(module).tune())
             .collect(
                 Collectors.groupingBy(
                     module -> module.name().substring(0, module.name().lastIndexOf('.') + 1)));
-    return 2 * stateBytes(model, samples)
+    return (mixture ? 4 : 2) * stateBytes(model, samples)
         + halves.values().stream()
             .mapToLong(half -> BlockTuner.bytes(half, together, samples.sequenceLength()))
             .max()

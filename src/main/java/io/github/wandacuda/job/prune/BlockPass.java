@@ -205,13 +205,18 @@ record BlockPass(
   }
 
   private static void report(BlockTuner.Outcome outcome) {
+    boolean mixture = outcome.fits() > 1;
+    String kept =
+        mixture
+            ? "; %d of %d experts' fits are kept".formatted(outcome.kept(), outcome.fits())
+            : outcome.kept() == 1 ? "" : ", which isn't kept";
     LOG.info(
         "block {}, {}: {} of its output was off on samples held out, {} behind the fit{}",
         outcome.block(),
         outcome.half() == Block.Half.ATTENTION ? "attention" : "MLP",
         "%.4f".formatted(outcome.before()),
         "%.4f".formatted(outcome.after()),
-        outcome.kept() ? "" : ", which isn't kept");
+        kept);
   }
 
   private Block open(Decoder decoder, int index) {

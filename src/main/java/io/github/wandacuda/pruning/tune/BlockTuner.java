@@ -1,9 +1,5 @@
 package io.github.wandacuda.pruning.tune;
 
-import io.github.wandacuda.DType;
-import io.github.wandacuda.QuantizedMatrix;
-import io.github.wandacuda.RowReader;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.calibration.HalfSamples;
 import io.github.wandacuda.calibration.Progress;
@@ -13,11 +9,7 @@ import io.github.wandacuda.model.Block.Half;
 import io.github.wandacuda.model.HalfParts;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleRequest;
-import io.github.wandacuda.pruning.tune.GradientFit.Losses;
-import io.github.wandacuda.pruning.tune.HalfGradient.Layer;
 import io.github.wandacuda.system.WorkerPool;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -33,8 +25,11 @@ import java.util.stream.Collectors;
  * fitted to the dense model's own states, so that a block also makes up for what the blocks before
  * it have lost. Pruned weights stay zero.
  *
- * <p>A half that isn't attention with a softmax or a dense MLP, or has a norm behind it, keeps the
- * weights that it has, and so does one whose fit doesn't help on samples that are held out.
+ * <p>Of a mixture of experts each expert is fitted by itself, on its own tokens.
+ *
+ * <p>A half that isn't attention with a softmax, a dense MLP or a mixture of these, or has a norm
+ * behind it, keeps the weights that it has, and so does one whose fit doesn't help on samples that
+ * are held out.
  *
  * @param operations run the samples
  * @param workers compute what isn't an operation; results are the same for any number of them
@@ -57,18 +52,29 @@ public record BlockTuner(
   /** Samples are drawn from a generator for each half of each block, so that a run can go on. */
   private static final int HALVES = Half.values().length;
 
-  private static final long ALIGNMENT = 64;
-
   /**
    * What became of a half.
    *
-   * @param before the loss on samples that were held out, before the fit: the mean squared
-   *     difference between the half's output and what it is to put out, divided by the mean square
-   *     of the latter
+   * @param fits how many there were: one, or one for each expert with enough tokens of a mixture
+   * @param kept how many of these help on samples that were held out, so that their weights are
+   *     kept
+   * @param before the loss on the samples that were held out, before the fit: the mean squared
+   *     difference between the output and what it is to be, divided by the mean square of the
+   *     latter; of several fits the mean
    * @param after the loss behind the fit
-   * @param kept whether the fitted weights are kept
    */
-  public record Outcome(int block, Half half, double before, double after, boolean kept) {}
+  public record Outcome(int block, Half half, int fits, int kept, double before, double after) {
+    /** Returns what became of a half's fits, or nothing if there were none. */
+    private static Optional<Outcome> of(int block, Half half, List<PartFit.Fitted> fits) {
+      if (fits.isEmpty()) {
+        return Optional.empty();
+      }
+      int kept = (int) fits.stream().filter(PartFit.Fitted::kept).count();
+      double before = fits.stream().mapToDouble(fit -> fit.losses().before()).average().orElse(0);
+      double after = fits.stream().mapToDouble(fit -> fit.losses().after()).average().orElse(0);
+      return Optional.of(new Outcome(block, half, fits.size(), kept, before, after));
+    }
+  }
 
   /**
    * Returns the bytes of memory that fitting a half takes, beside the samples' states: 16 for each
@@ -119,153 +125,39 @@ public record BlockTuner(
       int index, Block block, BlockwiseRun samples, List<ModuleRequest> tuned, Progress progress) {
     Map<String, ModuleRequest> byName =
         tuned.stream().collect(Collectors.toMap(r -> r.module().name(), Function.identity()));
+    Products products = new Products(operations, workers);
+    BlockWeights weights = new BlockWeights(block, modules, byName, products);
     List<Outcome> outcomes = new ArrayList<>();
     for (Half half : Half.values()) {
-      Optional<HalfParts> parts = block.parts(half).filter(HalfGradient::knows);
-      boolean any =
-          parts.stream()
-              .flatMap(found -> found.linears().stream())
-              .anyMatch(linear -> byName.containsKey(linear.module()));
-      if (any) {
+      boolean mixture = half == Half.MLP && !block.experts().isEmpty();
+      List<? extends HalfParts> parts =
+          mixture ? block.experts() : block.parts(half).stream().toList();
+      if (parts.stream().anyMatch(weights::areFitted)
+          && parts.stream().allMatch(HalfGradient::knows)) {
+        Random random = new Random(seed * 31 + (long) index * HALVES + half.ordinal());
         int done = half.ordinal() * GradientFit.STEPS;
+        IntConsumer passed = step -> progress.step("step", done + step, HALVES * GradientFit.STEPS);
         try (HalfSamples read = samples.half(block, half)) {
-          outcomes.add(
-              new Tuning(index, block, half, parts.get(), read, byName)
-                  .run(
-                      step -> {
-                        int all = HALVES * GradientFit.STEPS;
-                        progress.step("step", done + step, all);
-                      }));
+          List<PartFit.Fitted> fitted =
+              mixture
+                  ? new MixtureFit(weights, read, together).run(block.experts(), random, passed)
+                  : List.of(fit(weights, parts.getFirst(), read, random, passed));
+          Outcome.of(index, half, fitted).ifPresent(outcomes::add);
         }
       }
     }
     return outcomes;
   }
 
-  /** One half of a block while it is fitted. */
-  private final class Tuning {
-    private final int index;
-    private final Block block;
-    private final Half half;
-    private final HalfParts parts;
-    private final HalfSamples samples;
-    private final Map<String, ModuleRequest> requests;
-
-    Tuning(
-        int index,
-        Block block,
-        Half half,
-        HalfParts parts,
-        HalfSamples samples,
-        Map<String, ModuleRequest> requests) {
-      this.index = index;
-      this.block = block;
-      this.half = half;
-      this.parts = parts;
-      this.samples = samples;
-      this.requests = requests;
-    }
-
-    Outcome run(IntConsumer passed) {
-      List<Layer> layers = new ArrayList<>();
-      int sequences = sequences(together, samples.sequenceLength());
-      Products products = new Products(operations, workers);
-      try {
-        parts.linears().forEach(linear -> layers.add(new Layer(linear, copied(linear.module()))));
-        List<TunedWeight> fitted =
-            layers.stream().map(Layer::weight).filter(TunedWeight::isTuned).toList();
-        int length = samples.sequenceLength();
-        try (HalfGradient gradient =
-            HalfGradient.of(parts, layers, products, sequences * length, length)) {
-          Random random = new Random(seed * 31 + (long) index * HALVES + half.ordinal());
-          Losses losses =
-              new GradientFit(gradient, fitted, samples, sequences, products).run(random, passed);
-          boolean kept = losses.areBetter() && layers.stream().allMatch(this::isFinite);
-          if (kept) {
-            layers.stream().filter(layer -> layer.weight().isTuned()).forEach(this::install);
-          }
-          return new Outcome(index, half, losses.before(), losses.after(), kept);
-        }
-      } finally {
-        layers.forEach(layer -> layer.weight().close());
-      }
-    }
-
-    private TunedWeight copied(String name) {
-      ModuleRequest request = requests.get(name);
-      if (request != null) {
-        return new TunedWeight(request.module().rows(request.held().bytes()), true, operations);
-      }
-      LinearModule module = modules.get(name);
-      try (Arena arena = Arena.ofShared()) {
-        return new TunedWeight(source(module, arena), false, operations);
-      }
-    }
-
-    private RowReader source(LinearModule module, Arena arena) {
-      Optional<MemorySegment> own = block.bytes(module.name());
-      if (own.isPresent()) {
-        return module.rows(own.get());
-      }
-      MemorySegment bytes = arena.allocate(module.tensor().bytes(), ALIGNMENT);
-      module.shard().read(module.tensor(), 0, bytes);
-      return module.rows(bytes);
-    }
-
-    /** Returns whether the module's type has room for all fitted weights. */
-    private boolean isFinite(Layer layer) {
-      DType type = type(layer);
-      WeightMatrix weights = layer.weight().weights();
-      float[] row = new float[weights.columns()];
-      for (int at = 0; layer.weight().isTuned() && at < weights.rows(); at++) {
-        weights.read(at, 0, row.length, row, 0);
-        for (float value : row) {
-          if (!Float.isFinite(type.rounded(value))) {
-            return false;
-          }
-        }
-      }
-      return true;
-    }
-
-    private DType type(Layer layer) {
-      return modules.get(layer.of().module()).tensor().type().orElse(DType.F32);
-    }
-
-    /**
-     * Rounds the fitted weights to the module's type or codes, and gives the block the result. A
-     * kept weight that would be rounded to 0 stays as it was, since what is zero counts as pruned.
-     */
-    private void install(Layer layer) {
-      ModuleRequest request = requests.get(layer.of().module());
-      RowReader stored = request.module().rows(request.held().bytes());
-      WeightMatrix weights = layer.weight().weights();
-      workers.run(
-          stored.rows(),
-          (worker, row) -> {
-            float[] values = new float[stored.columns()];
-            weights.read(row, 0, values.length, values, 0);
-            for (int column = 0; column < values.length; column++) {
-              put(request.module(), stored, row, column, values[column]);
-            }
-          });
-      request.keepIn(block);
-    }
-
-    private static void put(
-        LinearModule module, RowReader stored, int row, int column, float value) {
-      switch (stored) {
-        case WeightMatrix plain -> {
-          if (plain.dtype().rounded(value) != 0) {
-            plain.set(row, column, value);
-          }
-        }
-        case QuantizedMatrix codes -> {
-          if (module.quantized().rounded(row, column, value) != 0) {
-            codes.codes().set(row, column, codes.nearest(row, column, value));
-          }
-        }
-      }
+  private PartFit.Fitted fit(
+      BlockWeights weights,
+      HalfParts parts,
+      HalfSamples samples,
+      Random random,
+      IntConsumer passed) {
+    int length = samples.sequenceLength();
+    try (PartFit fit = new PartFit(weights, parts, sequences(together, length), length)) {
+      return fit.run(samples, random, passed);
     }
   }
 }
