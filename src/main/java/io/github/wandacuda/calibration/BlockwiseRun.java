@@ -9,6 +9,7 @@ import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.system.OnFailure;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -277,6 +278,35 @@ public final class BlockwiseRun implements AutoCloseable {
     Tensor batch = share.runner().rows(targets.length);
     share.states().read(share.at((sample + 1L) * sequenceLength - targets.length), batch);
     return share.decoder().losses(batch, targets);
+  }
+
+  /** Returns how many samples there are. */
+  int count() {
+    return samples.size();
+  }
+
+  /** Returns how many tokens each sample has. */
+  int sequenceLength() {
+    return sequenceLength;
+  }
+
+  /**
+   * Copies the logits at some positions of a sample to host memory, after the last block, and
+   * returns the losses of the tokens that follow them.
+   *
+   * @param from the first position
+   * @param count how many, {@link Decoder#LOGIT_ROWS} at most, all before the sample's last one
+   * @param logits takes [count, vocabulary] floats
+   * @return one for each position, in nats
+   */
+  double[] logits(int sample, int from, int count, MemorySegment logits) {
+    BatchShares.Share share = shares.of(sample);
+    Tensor rows = share.runner().rows(count);
+    share.states().read(share.at((long) sample * sequenceLength + from), rows);
+    Tensor scores = share.decoder().logits(rows);
+    share.decoder().operations().download(scores, logits);
+    int[] targets = Arrays.copyOfRange(samples.get(sample), from + 1, from + 1 + count);
+    return share.decoder().operations().crossEntropy(scores, targets);
   }
 
   @Override

@@ -2,7 +2,6 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import java.util.Collection;
 import java.util.List;
@@ -25,39 +24,30 @@ public final class Perplexity {
    *     column of the first value that isn't
    */
   public static double of(Decoder decoder, List<int[]> windows, Progress progress) {
-    Collection<List<int[]>> byLength = byLength(windows);
-    int steps = byLength.size() * decoder.blocks();
-    double all = windows.stream().mapToLong(window -> window.length).sum();
-    double tokensDone = 0;
-    int step = 0;
+    TextPass pass = new TextPass(decoder, windows, progress);
     double[] losses = new double[windows.size()];
     int measured = 0;
-    progress.begin(0);
-    for (List<int[]> group : byLength) {
-      try (BlockwiseRun run = new BlockwiseRun(decoder, group)) {
-        SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
-        if (byLength.size() == 1) {
-          run.watchedBy(passing);
-        }
-        for (int index = 0; index < decoder.blocks(); index++) {
-          passing.begin(index, 0, "window");
-          try (Block block = decoder.block(index)) {
-            decoder.readAhead(index + 1);
-            run.advance(block);
-          }
-          tokensDone += (double) group.size() * group.get(0).length / decoder.blocks();
-          progress.step("block", ++step, steps, tokensDone / all);
-        }
+    for (List<int[]> group : pass.groups()) {
+      try (BlockwiseRun run = pass.run(group)) {
         for (int window = 0; window < group.size(); window++) {
-          double loss = run.meanLoss(window);
-          if (!Double.isFinite(loss)) {
-            int[] tokens = group.get(window);
-            throw NonFiniteLoss.of(decoder, tokens, "window " + windows.indexOf(tokens), loss);
-          }
-          losses[measured++] = loss;
+          int[] tokens = group.get(window);
+          losses[measured] = run.meanLoss(window);
+          requireFinite(decoder, tokens, "window " + windows.indexOf(tokens), losses[measured++]);
         }
       }
     }
+    return ofFinite(losses);
+  }
+
+  /** Checks the loss of a window, and says where the first value is that isn't finite. */
+  static void requireFinite(Decoder decoder, int[] tokens, String window, double loss) {
+    if (!Double.isFinite(loss)) {
+      throw NonFiniteLoss.of(decoder, tokens, window, loss);
+    }
+  }
+
+  /** Returns the perplexity of windows whose losses are finite; it may be beyond float64. */
+  static double ofFinite(double[] losses) {
     double perplexity = of(losses);
     if (!Double.isFinite(perplexity)) {
       throw ErrorDetails.of("perplexity")

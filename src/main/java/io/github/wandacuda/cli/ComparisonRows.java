@@ -43,21 +43,31 @@ final class ComparisonRows implements ComparisonWork.Measured {
     format =
         "%-"
             + Math.max(widest, DENSE.length())
-            + "s  %8s  %12s  %12s  %9s  %8s"
+            + "s  %8s  %12s  %9s  %9s  %12s  %9s  %8s"
             + (tasks ? "  %8s" : "")
             + (sized ? "  %14s" + (timed ? "  %s" : "") : "");
   }
 
   void head() {
     print(
-        List.of("method", "amount", "perplexity", "output error", "zeros", "seconds"),
+        List.of(
+            "method",
+            "amount",
+            "perplexity",
+            "KL, nats",
+            "same 1st",
+            "output error",
+            "zeros",
+            "seconds"),
         List.of("accuracy", "parameters", "tokens/s"));
   }
 
   @Override
   public void dense(DenseFigures dense) {
     String perplexity = number("%.4f", OptionalDouble.of(dense.perplexity()));
-    print(List.of(DENSE, NONE, perplexity, NONE, NONE, NONE), more(dense.tasks(), dense.size()));
+    print(
+        List.of(DENSE, NONE, perplexity, NONE, NONE, NONE, NONE, NONE),
+        more(dense.tasks(), dense.size()));
   }
 
   @Override
@@ -67,6 +77,10 @@ final class ComparisonRows implements ComparisonWork.Measured {
             run.method(),
             run.sparsity().toString(),
             number("%.4f", run.perplexity()),
+            number("%.4f", run.predictions().kl()),
+            run.predictions().top1Agreement().isPresent()
+                ? "%.2f %%".formatted(100 * run.predictions().top1Agreement().getAsDouble())
+                : NONE,
             run.relativeError().isPresent() ? number("%.5f", run.relativeError()) : NONE,
             run.size() == null ? "%.2f %%".formatted(100 * run.zeros()) : NONE,
             "%.1f".formatted(run.seconds())),

@@ -5,12 +5,14 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OptionValues;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.SampleOptions;
 import io.github.wandacuda.cli.option.TextModelOption;
 import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.evaluate.TextFigures;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.model.Decoder;
@@ -20,6 +22,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -52,6 +56,13 @@ final class PerplexityCommand extends Subcommand {
       description = "Tokens of a window (default: 2048, or the model's maximum if that is less).")
   private Integer sequenceLength;
 
+  @Option(
+      names = "--dense",
+      paramLabel = "DIR",
+      description =
+          "The model that it was made of: also measure how far the predictions are from that one's.")
+  private String givenDense;
+
   @Mixin private TextWindows texts;
   @Mixin private BackendOptions backends;
 
@@ -69,17 +80,46 @@ final class PerplexityCommand extends Subcommand {
     try (ModelDirectory directory = model.open(output)) {
       EvaluationWindows windows = windows(directory);
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
+      if (givenDense != null) {
+        judge(directory, windows);
+        return;
+      }
       RunNeeds.requireMemory(directory, List.of(windows.windows()), 0);
       try (Backend backend = backends.open(output);
           Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
         List<int[]> lists = List.of(windows.windows());
         double perplexity =
-            InputFile.reading(
-                tokens == null ? text : tokens,
-                () -> Perplexity.of(decoder, lists, output.progress()));
-        print(perplexity, windows);
+            InputFile.reading(file(), () -> Perplexity.of(decoder, lists, output.progress()));
+        print(perplexity, Optional.empty(), windows);
       }
     }
+  }
+
+  /** Measures the model beside the dense one. */
+  private void judge(ModelDirectory directory, EvaluationWindows windows) {
+    List<int[]> lists = List.of(windows.windows());
+    try (ModelDirectory dense = ModelOption.open(givenDense, model.family(), output)) {
+      TextFigures.requireSameVocabulary(dense, directory);
+      RunNeeds.requireMemory(directory, lists, RunNeeds.judgingBytes(dense, lists));
+      try (Backend backend = backends.open(output)) {
+        TextFigures figures =
+            InputFile.reading(
+                file(),
+                () ->
+                    TextFigures.of(
+                        dense,
+                        directory,
+                        lists,
+                        backend.forwards(),
+                        backend.concurrency(),
+                        output.progress()));
+        print(figures.perplexity(), Optional.of(figures), windows);
+      }
+    }
+  }
+
+  private Path file() {
+    return tokens == null ? text : tokens;
   }
 
   private EvaluationWindows windows(ModelDirectory directory) {
@@ -88,20 +128,32 @@ final class PerplexityCommand extends Subcommand {
         : texts.of(text, SampleOptions.optional(sequenceLength), directory, output);
   }
 
-  private void print(double perplexity, EvaluationWindows windows) {
+  private void print(double perplexity, Optional<TextFigures> beside, EvaluationWindows windows) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("perplexity", perplexity);
+    beside.ifPresent(
+        figures -> {
+          object.put("dense_perplexity", figures.dense());
+          TextFigures.add(figures.divergence(), object);
+        });
     object.put("windows", windows.count());
     object.put("tokens", windows.tokens());
     object.put("sequence_length", windows.longest());
     output.result(
         object,
         () ->
-            OutputOptions.lines(
-                "perplexity %.4f over %d windows of %s%d tokens",
-                perplexity,
-                windows.count(),
-                windows.tokens() < (long) windows.count() * windows.longest() ? "at most " : "",
-                windows.longest()));
+            Stream.concat(
+                OutputOptions.lines(
+                    "perplexity %.4f over %d windows of %s%d tokens",
+                    perplexity,
+                    windows.count(),
+                    windows.tokens() < (long) windows.count() * windows.longest() ? "at most " : "",
+                    windows.longest()),
+                beside.stream()
+                    .map(
+                        figures ->
+                            "dense %.4f; %s"
+                                .formatted(
+                                    figures.dense(), TextFigures.text(figures.divergence())))));
   }
 }

@@ -257,10 +257,10 @@ final class PruneCommand extends Subcommand {
     return files;
   }
 
-  /** Measures the model that a run begins with, if there is a text to do it by. */
+  /** Measures a model that the run will overwrite, if there is a text to do it by. */
   Optional<EvaluateOption.Measured> measured(
       ModelDirectory model, Backend backend, ResultFiles results) {
-    return evaluation.given()
+    return evaluation.given() && target.inPlace()
         ? Optional.of(measure(model, true, backend, results))
         : Optional.empty();
   }
@@ -271,16 +271,30 @@ final class PruneCommand extends Subcommand {
         () -> evaluation.measure(model, before, results.writes(REPORT), backend, output));
   }
 
-  /** Measures what a run has written, and returns what it says beside the model before. */
-  Perplexities compared(
-      EvaluateOption.Measured before,
-      ModelDirectory model,
+  /**
+   * Measures what a run has written beside the model that it began with, if there is a text to do
+   * it by.
+   *
+   * @param before what {@link #measured} says
+   */
+  Optional<Perplexities> compared(
+      Optional<EvaluateOption.Measured> before,
+      ModelDirectory dense,
       Path written,
       Backend backend,
       ResultFiles results) {
+    if (!evaluation.given()) {
+      return Optional.empty();
+    }
     try (ModelDirectory pruned =
-        ModelDirectory.open(written, model.config().family()).withTokenizer(model.tokenizer())) {
-      return evaluation.compared(before, measure(pruned, false, backend, results), model, written);
+        ModelDirectory.open(written, dense.config().family()).withTokenizer(dense.tokenizer())) {
+      Perplexities both =
+          before.isPresent()
+              ? evaluation.compared(before.get(), measure(pruned, false, backend, results), dense)
+              : evaluating(
+                  () -> evaluation.measure(dense, pruned, results.writes(REPORT), backend, output));
+      evaluation.addToCard(both, dense, written);
+      return Optional.of(both);
     }
   }
 

@@ -65,7 +65,7 @@ record PruneRun(
                 }
                 saveStatistics(unfinished);
                 readings.putAll(read(unfinished));
-                if (before.isEmpty()) {
+                if (!command.evaluation.given()) {
                   writeReport(timed(unfinished), readings, Optional.empty());
                 }
               });
@@ -75,8 +75,7 @@ record PruneRun(
             "the output was finished before: --save-statistics and --save-masks are left out");
       }
       Optional<Perplexities> perplexities =
-          before.map(
-              measured -> command.compared(measured, dense(), request.output(), backend, results));
+          command.compared(before, dense(), request.output(), backend, results);
       if (afterwards) {
         writeReportAfterwards(result, job.chosen(), perplexities);
       } else if (perplexities.isPresent() && !result.wasFinished()) {
@@ -209,7 +208,7 @@ record PruneRun(
     object.put("dead_columns", result.deadColumns());
     object.put("zero_rows", result.zeroRows());
     result.relativeError().ifPresent(error -> object.put("relative_error", error));
-    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
+    perplexities.ifPresent(both -> both.addTo(object));
     object.put("seconds", result.seconds().toJson());
     object.putAll(memory.peaks());
     object.put("mask_sha256", result.provenance().maskSha256());

@@ -228,8 +228,9 @@ record StructureRun(
     PhaseClock clock = new PhaseClock(backend.concurrency());
     run(planned.job, clock, () -> saveStatistics(planned.choice));
     Optional<Perplexities> perplexities =
-        before.map(
-            dense -> command.compared(dense, model(), planned.job.written(), backend, results()));
+        isFirstHalf()
+            ? Optional.empty()
+            : command.compared(before, model(), planned.job.written(), backend, results());
     return new RemovalResult(
         planned.summary.with(planned.job.removed()),
         Optional.ofNullable(planned.job.part()),

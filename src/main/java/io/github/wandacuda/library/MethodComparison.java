@@ -71,6 +71,12 @@ final class MethodComparison implements ComparisonWork.Measured {
 
   private static ModelJobs.ComparedMethod compared(ComparedRun run) {
     return new ModelJobs.ComparedMethod(
-        run.method(), run.zeros(), run.perplexity(), run.relativeError(), run.maskSha256());
+        run.method(),
+        run.zeros(),
+        run.perplexity(),
+        run.predictions().kl(),
+        run.predictions().top1Agreement(),
+        run.relativeError(),
+        run.maskSha256());
   }
 }

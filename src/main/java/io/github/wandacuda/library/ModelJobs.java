@@ -19,6 +19,7 @@ import io.github.wandacuda.evaluate.Task;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.evaluate.Tasks;
+import io.github.wandacuda.evaluate.TextFigures;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.compare.Comparison;
@@ -128,6 +129,26 @@ public final class ModelJobs {
   public record PerplexityResult(double perplexity, int windows, long tokens) {}
 
   /**
+   * A model beside the dense one that it was made of.
+   *
+   * @param densePerplexity of the dense model
+   * @param perplexity of the model
+   * @param kl the mean Kullback-Leibler divergence of a position's prediction from the dense
+   *     model's, in nats
+   * @param top1Agreement the share of positions at which both find the same token the most probable
+   */
+  public record JudgedResult(
+      double densePerplexity, double perplexity, double kl, double top1Agreement) {
+    private static JudgedResult of(TextFigures figures) {
+      return new JudgedResult(
+          figures.dense(),
+          figures.perplexity(),
+          figures.divergence().kl(),
+          figures.divergence().top1Agreement());
+    }
+  }
+
+  /**
    * What a calibration wrote.
    *
    * @param modules whose norms it has
@@ -235,6 +256,10 @@ public final class ModelJobs {
    * @param method as it was asked for, such as {@code wanda+swaps}
    * @param sparsity share of zeros in the pruned modules
    * @param perplexity on the text, or nothing if it isn't finite
+   * @param kl the mean Kullback-Leibler divergence of a position's prediction from the dense
+   *     model's, in nats, or nothing if it isn't finite
+   * @param top1Agreement the share of positions at which both models find the same token the most
+   *     probable
    * @param relativeError the modules' mean of {@code ||(W - V) X||^2 / ||W X||^2} over the samples
    * @param maskSha256 as {@code wanda-cuda.json} of the same run has it
    */
@@ -242,6 +267,8 @@ public final class ModelJobs {
       String method,
       double sparsity,
       OptionalDouble perplexity,
+      OptionalDouble kl,
+      OptionalDouble top1Agreement,
       OptionalDouble relativeError,
       String maskSha256) {}
 
@@ -355,6 +382,39 @@ public final class ModelJobs {
                   InputFile.reading(text.file(), () -> Perplexity.of(decoder, lists, progress)),
                   windows.count(),
                   windows.tokens());
+            }
+          }
+        });
+  }
+
+  /**
+   * Measures perplexity and how far predictions are from those of the dense model, as {@code
+   * wanda-cuda perplexity} with {@code --dense} does.
+   *
+   * @param text what both are measured on
+   * @param dense the directory of the model that this one was made of, with the same vocabulary
+   * @return figures, to the bit those of the command on the same device
+   * @throws IOException if a file is wrong, or an activation isn't finite
+   */
+  public JudgedResult perplexity(TextSource text, Path dense) throws IOException {
+    return Calls.of(
+        () -> {
+          try (ModelDirectory source = ModelDirectory.open(model);
+              ModelDirectory beside = ModelDirectory.open(dense)) {
+            List<int[]> lists = List.of(text.read(source).windows());
+            RunNeeds.requireMemory(source, lists, RunNeeds.judgingBytes(beside, lists));
+            try (Backend opened = device.open()) {
+              return JudgedResult.of(
+                  InputFile.reading(
+                      text.file(),
+                      () ->
+                          TextFigures.of(
+                              beside,
+                              source,
+                              lists,
+                              opened.forwards(),
+                              opened.concurrency(),
+                              progress)));
             }
           }
         });

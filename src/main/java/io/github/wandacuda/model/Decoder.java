@@ -25,6 +25,12 @@ import java.util.stream.Stream;
  * #readAhead} are for all of them, and the first one does everything else. Used from one thread.
  */
 public final class Decoder implements AutoCloseable {
+  /**
+   * Rows of logits at a time. A row is as wide as the vocabulary, so those of a whole sequence
+   * would take gigabytes.
+   */
+  public static final int LOGIT_ROWS = 128;
+
   private final DecoderDescription description;
   private final Operations operations;
   private final DecoderWeights weights;
@@ -89,6 +95,11 @@ public final class Decoder implements AutoCloseable {
   /** Returns the width of the hidden states. */
   public int hiddenSize() {
     return description.shape().hiddenSize();
+  }
+
+  /** Returns how many tokens the model knows. */
+  public int vocabulary() {
+    return description.shape().vocabulary();
   }
 
   /** Returns how many tokens run through a block together, unless one sequence has more. */
@@ -227,8 +238,8 @@ public final class Decoder implements AutoCloseable {
           "%d hidden states for %d targets".formatted(hidden.rows(), targets.length));
     }
     double[] losses = new double[targets.length];
-    for (int from = 0; from < losses.length; from += Head.ROWS) {
-      int count = Math.min(Head.ROWS, losses.length - from);
+    for (int from = 0; from < losses.length; from += LOGIT_ROWS) {
+      int count = Math.min(LOGIT_ROWS, losses.length - from);
       Tensor scores = logits(hidden.rows(from, count));
       int[] some = Arrays.copyOfRange(targets, from, from + count);
       System.arraycopy(operations.crossEntropy(scores, some), 0, losses, from, count);
@@ -239,7 +250,7 @@ public final class Decoder implements AutoCloseable {
   /**
    * Returns the logits of some hidden states, valid until the next call.
    *
-   * @param hidden [tokens, hidden size] out of the last block, at most 128 rows
+   * @param hidden [tokens, hidden size] out of the last block, at most {@link #LOGIT_ROWS} rows
    * @return [tokens, vocabulary]
    */
   public Tensor logits(Tensor hidden) {
@@ -263,15 +274,9 @@ public final class Decoder implements AutoCloseable {
 
   /**
    * A decoder's head as a {@link HeadDescription} says, with its weights loaded and memory for
-   * {@link #ROWS} rows of logits.
+   * {@link #LOGIT_ROWS} rows of logits.
    */
   private static final class Head {
-    /**
-     * Rows of logits at a time. A row is as wide as the vocabulary, so those of a whole sequence
-     * would take gigabytes.
-     */
-    static final int ROWS = 128;
-
     private final Operations operations;
     private final HeadDescription description;
     private final Norm norm;
@@ -297,12 +302,14 @@ public final class Decoder implements AutoCloseable {
       int width = projection == null ? hidden : projection.rows();
       weight = weights.matrix(name, vocabulary, width);
       bias = description.bias() == null ? null : weights.fullVector(description.bias(), vocabulary);
-      normed = weights.tensor(ROWS, hidden);
-      projected = projection == null ? null : weights.tensor(ROWS, width);
-      logits = weights.tensor(ROWS, vocabulary);
+      normed = weights.tensor(LOGIT_ROWS, hidden);
+      projected = projection == null ? null : weights.tensor(LOGIT_ROWS, width);
+      logits = weights.tensor(LOGIT_ROWS, vocabulary);
     }
 
-    /** Returns the logits of at most {@link #ROWS} hidden states, valid until the next call. */
+    /**
+     * Returns the logits of at most {@link #LOGIT_ROWS} hidden states, valid until the next call.
+     */
     Tensor logits(Tensor hidden) {
       Tensor states = hidden;
       if (norm != null) {

@@ -119,6 +119,8 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
       List<LineChart> charts = new ArrayList<>();
       charts.add(perplexity("Perplexity by sparsity", "sparsity reached", ratios));
       charts.add(perplexity("Perplexity by pattern", "pattern", patterns));
+      charts.add(divergences("KL to the dense model by sparsity", "sparsity reached", ratios));
+      charts.add(divergences("KL to the dense model by pattern", "pattern", patterns));
       for (String task : dense.tasks().keySet()) {
         charts.add(accuracy(task, "sparsity", ratios));
         charts.add(accuracy(task, "pattern", patterns));
@@ -222,6 +224,11 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           "Accuracy on %s by %s".formatted(task, x), x, "right, %", places(amounts), series, false);
     }
 
+    private LineChart divergences(String title, String x, List<Sparsity> amounts) {
+      List<Series> series = series(amounts, run -> run.predictions().kl());
+      return new LineChart(title, x, "KL, nats", places(amounts), series, false);
+    }
+
     private LineChart errors(String title, String x, List<Sparsity> amounts) {
       List<Series> series = series(amounts, ComparedRun::relativeError);
       return new LineChart(title, x, "relative error", places(amounts), series, false);
@@ -314,10 +321,16 @@ public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
           HtmlText.escaped(run.method()),
           cell(text(run.sparsity())),
           cell(HtmlText.number(run.perplexity(), 6)),
+          cell(HtmlText.number(run.predictions().kl(), 4)),
+          cell(percent(run.predictions().top1Agreement())),
           cell(HtmlText.number(run.relativeError(), 4)),
           cell(run.size() == null ? HtmlText.percent(run.zeros()) : HtmlText.NOT_MEASURED),
           cell("%.1f s".formatted(run.seconds())),
           HtmlText.cell("<code>%s</code>".formatted(HtmlText.escaped(mask))));
+    }
+
+    private static String percent(OptionalDouble share) {
+      return share.isPresent() ? HtmlText.percent(share.getAsDouble()) : HtmlText.NOT_MEASURED;
     }
 
     private static String cell(String text) {

@@ -64,7 +64,7 @@ record PrunePage(PruneReport report) {
   private String tiles() {
     RunResult result = report.result();
     StringBuilder tiles = new StringBuilder();
-    report.perplexities().ifPresent(both -> tile(tiles, "Perplexity", pair(both)));
+    report.perplexities().ifPresent(both -> tiles(tiles, both));
     tile(tiles, "Sparsity reached", HtmlText.percent(result.sparsity()));
     tile(tiles, "Asked for", HtmlText.escaped(report.request().rules().amount()));
     tile(tiles, "Weights", HtmlText.number(result.provenance().elements()));
@@ -95,8 +95,18 @@ record PrunePage(PruneReport report) {
     }
   }
 
-  static String pair(PruneReport.Perplexities both) {
-    return HtmlText.number("%.2f", both.before()) + " → " + HtmlText.number("%.2f", both.after());
+  /** Adds what was measured on a text. */
+  static void tiles(StringBuilder tiles, PruneReport.Perplexities both) {
+    tile(
+        tiles,
+        "Perplexity",
+        HtmlText.number("%.2f", both.before()) + " → " + HtmlText.number("%.2f", both.after()));
+    both.divergence()
+        .ifPresent(
+            found -> {
+              tile(tiles, "KL to the dense model", HtmlText.number("%.4f", found.kl()) + " nats");
+              tile(tiles, "Same first token", HtmlText.percent(found.top1Agreement()));
+            });
   }
 
   static void tile(StringBuilder tiles, String name, String value) {

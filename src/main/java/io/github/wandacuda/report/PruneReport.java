@@ -1,5 +1,7 @@
 package io.github.wandacuda.report;
 
+import io.github.wandacuda.calibration.Divergence;
+import io.github.wandacuda.evaluate.TextFigures;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -90,7 +92,7 @@ public record PruneReport(
     }
     object.put("zeros", result.provenance().zeros());
     object.put("weights", result.provenance().elements());
-    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
+    perplexities.ifPresent(both -> both.addTo(object));
     perplexities.flatMap(Perplexities::sample).ifPresent(sample -> object.put("sample", sample));
     object.put("pruned", result.provenance().pruned());
     object.put("sparsity", result.sparsity());
@@ -225,10 +227,13 @@ public record PruneReport(
    *
    * @param before the dense model's
    * @param after the pruned model's
+   * @param divergence of the pruned model's predictions from the dense one's; nothing where the
+   *     dense weights were gone by then
    * @param sample how both go on with the text's beginning; nothing if that wasn't asked for or
    *     can't be had
    */
-  public record Perplexities(double before, double after, Optional<Sample> sample) {
+  public record Perplexities(
+      double before, double after, Optional<Divergence> divergence, Optional<Sample> sample) {
     /**
      * How both models go on with the beginning of a text, each token the most probable one.
      *
@@ -238,17 +243,19 @@ public record PruneReport(
      */
     public record Sample(String prompt, String before, String after) {}
 
-    /** Returns both numbers as the JSON has them. */
-    public Map<String, Object> toJson() {
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("before", before);
-      object.put("after", after);
-      return object;
+    /** Adds the numbers by the names that the JSON has. */
+    public void addTo(Map<String, Object> object) {
+      Map<String, Object> both = new LinkedHashMap<>();
+      both.put("before", before);
+      both.put("after", after);
+      object.put("perplexity", both);
+      divergence.ifPresent(found -> TextFigures.add(found, object));
     }
 
-    /** Returns both numbers for a person. */
+    /** Returns the numbers for a person. */
     public String text() {
-      return "perplexity %.4f before, %.4f after".formatted(before, after);
+      return "perplexity %.4f before, %.4f after".formatted(before, after)
+          + divergence.map(found -> "; " + TextFigures.text(found)).orElse("");
     }
   }
 }

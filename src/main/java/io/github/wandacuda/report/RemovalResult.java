@@ -23,7 +23,7 @@ public record RemovalResult(
   public Map<String, Object> toJson() {
     Map<String, Object> object = summary.toJson();
     part.ifPresent(state -> object.put("part", state.toJson()));
-    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
+    perplexities.ifPresent(both -> both.addTo(object));
     object.put("seconds", seconds.toJson());
     object.putAll(memory);
     return object;

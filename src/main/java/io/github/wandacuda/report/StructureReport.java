@@ -73,9 +73,7 @@ public record StructureReport(RunFacts facts, RemovalResult result, Chosen choic
 
   private String tiles() {
     StringBuilder tiles = new StringBuilder();
-    result
-        .perplexities()
-        .ifPresent(both -> PrunePage.tile(tiles, "Perplexity", PrunePage.pair(both)));
+    result.perplexities().ifPresent(both -> PrunePage.tiles(tiles, both));
     change(tiles, "Parameters", summary().sizes().parameters());
     change(tiles, "Bytes", summary().sizes().bytes());
     summary().sizes().kinds().forEach((kind, count) -> change(tiles, name(kind), count));

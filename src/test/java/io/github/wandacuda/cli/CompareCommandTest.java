@@ -130,14 +130,24 @@ class CompareCommandTest {
       assertThat(run.get("relative_error")).isEqualTo(pruned.get("relative_error"));
     }
     assertThat(run.has("sparsity") != run.has("pattern")).isTrue();
-    assertThat(run.get("perplexity"))
-        .isEqualTo(run("perplexity --model %s --tokens %s", output, TOKENS).get("perplexity"));
+    assertJudged(run, output);
     assertThat(run.path("allocation").asText())
         .startsWith(parts[0].equals("wanda+atp") ? "atp, step " : "");
     if (parts[0].equals("mine.yaml")) {
       assertThat(run.get("sparsity")).isEqualTo(run.get("zeros"));
     }
     Directories.remove(output);
+  }
+
+  /** Compares what a text says of a run with what it says of the model that prune has written. */
+  private static void assertJudged(JsonNode run, Path output) {
+    JsonNode alone = run("perplexity --model %s --dense %s --tokens %s", output, LLAMA, TOKENS);
+    for (String figure : List.of("perplexity", "kl", "top1_agreement")) {
+      assertThat(run.get(figure)).as(figure).isEqualTo(alone.get(figure));
+    }
+    assertThat(run.get("kl").asDouble()).isPositive();
+    assertThat(alone.get("perplexity"))
+        .isEqualTo(run("perplexity --model %s --tokens %s", output, TOKENS).get("perplexity"));
   }
 
   @Test
@@ -212,8 +222,7 @@ class CompareCommandTest {
     assertThat(run.get("bytes").asInt())
         .isBetween(pruned.get("bytes_after").asInt() * 8 / 10, pruned.get("bytes_after").asInt());
     assertThat(run.has("tokens_per_second")).isFalse();
-    assertThat(run.get("perplexity"))
-        .isEqualTo(run("perplexity --model %s --tokens %s", output, TOKENS).get("perplexity"));
+    assertJudged(run, output);
     assertThat(run.get("mask_sha256").isNull()).isTrue();
     assertThat(compared.at("/dense/parameters")).isEqualTo(pruned.get("parameters_before"));
     assertThat(compared.at("/runs/0").has("parameters")).isFalse();

@@ -166,6 +166,16 @@ class PruneReportsTest {
         .isGreaterThan(both.get("before").asDouble())
         .isEqualTo(perplexity(output));
     assertThat(TestData.json(report).get("perplexity")).isEqualTo(both);
+    JsonNode judged =
+        InProcess.line(
+                "perplexity --model %s --dense %s --text %s --json --quiet",
+                output, TestData.TINY_LLAMA, text)
+            .json();
+    assertThat(judged.get("dense_perplexity")).isEqualTo(both.get("before"));
+    for (String figure : List.of("kl", "top1_agreement")) {
+      assertThat(result.get(figure)).isEqualTo(judged.get(figure));
+      assertThat(TestData.json(report).get(figure)).isEqualTo(judged.get(figure));
+    }
     Path page = directory.resolve("report.html");
     Ended shown = evaluated(directory.resolve("again"), "--report", page);
     String line =

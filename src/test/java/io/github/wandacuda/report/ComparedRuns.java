@@ -45,7 +45,10 @@ final class ComparedRuns {
         sparsity,
         null,
         null,
-        OptionalDouble.of(perplexity),
+        new ComparedRun.Predictions(
+            OptionalDouble.of(perplexity),
+            OptionalDouble.of(perplexity / 128),
+            OptionalDouble.of(0.625)),
         tasks(0.5),
         "0123456789abcdef",
         modules,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Divergence;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.prune.PruneJob;
@@ -185,11 +186,18 @@ class PruneReportTest {
     Optional<Perplexities> both =
         Optional.of(
             new Perplexities(
-                12.345, 67.89, Optional.of(new Perplexities.Sample("<b>", "dense", "pruned"))));
+                12.345,
+                67.89,
+                Optional.of(new Divergence(12.5, 3, 8)),
+                Optional.of(new Perplexities.Sample("<b>", "dense", "pruned"))));
     Path page = written("report.html", readings, both);
     Path twin = written("twin.json", readings, both);
     String html = Files.readString(page);
-    assertThat(html).contains("<dt>Perplexity</dt><dd>12.35 → 67.89</dd>");
+    assertThat(html)
+        .contains(
+            "<dt>Perplexity</dt><dd>12.35 → 67.89</dd>",
+            "<dd>1.5625 nats</dd>",
+            "<dd>37.50 %</dd>");
     assertThat(TwinNumbers.shown(html)).hasSizeGreaterThan(15);
     assertThat(TwinNumbers.of(TestData.json(twin))).containsAll(TwinNumbers.shown(html));
   }
@@ -205,7 +213,8 @@ class PruneReportTest {
                 OptionalDouble.of(0.5),
                 Optional.of(new RowThresholds(1, 2, Float.POSITIVE_INFINITY))));
     Optional<Perplexities> both =
-        Optional.of(new Perplexities(12.345, Double.POSITIVE_INFINITY, Optional.empty()));
+        Optional.of(
+            new Perplexities(12.345, Double.POSITIVE_INFINITY, Optional.empty(), Optional.empty()));
     assertThat(Files.readString(written("overflowed.html", overflowed, both)))
         .contains("<dd>12.35 → too large</dd>", "<td>2.000</td><td>too large</td>")
         .doesNotContain("Infinity", "NaN");

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Divergence;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
@@ -8,6 +9,7 @@ import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Generation;
 import io.github.wandacuda.evaluate.Sampler;
 import io.github.wandacuda.evaluate.SpecialTokens;
+import io.github.wandacuda.evaluate.TextFigures;
 import io.github.wandacuda.evaluate.TextStream;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.InputFile;
@@ -33,8 +35,8 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * What {@code prune --evaluate} measures before and after a run: perplexity on a text, and what
- * both models write.
+ * What {@code prune --evaluate} measures of the model before and after a run: perplexity on a text,
+ * how far the predictions are apart, and what both models write.
  */
 public final class EvaluateOption {
   private static final int PASSES = 2;
@@ -47,7 +49,8 @@ public final class EvaluateOption {
       paramLabel = "FILE",
       converter = OptionValues.TextConverter.class,
       description =
-          "Measure perplexity before and after, for the result and the report, on "
+          "Measure perplexity before and after and how far the predictions are from the dense"
+              + " model's, for the result and the report, on "
               + TextWindows.FORMATS
               + ".")
   private Path text;
@@ -82,7 +85,7 @@ public final class EvaluateOption {
       output.warnIfGiven("no text is evaluated", "--windows");
     } else {
       windows = texts.of(text, OptionalInt.empty(), model, output);
-      RunNeeds.requireMemory(model, windows(), 0);
+      RunNeeds.requireMemory(model, windows(), RunNeeds.judgingBytes(model, windows()));
     }
   }
 
@@ -90,7 +93,11 @@ public final class EvaluateOption {
     return windows == null ? List.of() : List.of(windows.windows());
   }
 
-  /** Measures a model before or after a run; a sampled one also goes on with the text. */
+  /**
+   * Measures a model that is pruned in place, before a run or after it.
+   *
+   * @param sampled whether it also goes on with the text
+   */
   public Measured measure(
       ModelDirectory model,
       boolean before,
@@ -100,28 +107,61 @@ public final class EvaluateOption {
     Progress both = output.progress();
     both.begin(before ? 0 : 1.0 / PASSES);
     Progress one = before ? both.part("before, ", 0, PASSES) : both.part("after, ", 1, PASSES);
-    double perplexity;
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      perplexity = InputFile.reading(text, () -> Perplexity.of(decoder, windows(), one));
+      double perplexity = InputFile.reading(text, () -> Perplexity.of(decoder, windows(), one));
+      return new Measured(perplexity, tokens(model, sampled, backend, output));
     }
-    return new Measured(
-        perplexity,
-        sampled && hasSample(model, backend, output)
-            ? Optional.of(continuation(model, backend.operations()))
+  }
+
+  /**
+   * Measures what a run has written beside the model that it began with.
+   *
+   * @param sampled whether both also go on with the text
+   */
+  public Perplexities measure(
+      ModelDirectory dense,
+      ModelDirectory pruned,
+      boolean sampled,
+      Backend backend,
+      OutputOptions output) {
+    TextFigures figures =
+        InputFile.reading(
+            text,
+            () ->
+                TextFigures.of(
+                    dense,
+                    pruned,
+                    windows(),
+                    backend.forwards(),
+                    backend.concurrency(),
+                    output.progress()));
+    return of(
+        new Measured(figures.dense(), tokens(dense, sampled, backend, output)),
+        new Measured(figures.perplexity(), tokens(pruned, sampled, backend, output)),
+        Optional.of(figures.divergence()),
+        dense);
+  }
+
+  /** Returns what a model that was pruned in place says before and after. */
+  public Perplexities compared(Measured before, Measured after, ModelDirectory model) {
+    return of(before, after, Optional.empty(), model);
+  }
+
+  private Perplexities of(
+      Measured before, Measured after, Optional<Divergence> divergence, ModelDirectory model) {
+    return new Perplexities(
+        before.perplexity(),
+        after.perplexity(),
+        divergence,
+        before.tokens().isPresent() && after.tokens().isPresent()
+            ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model))
             : Optional.empty());
   }
 
-  /** Returns what a model says before and after pruning, and adds it to the model card. */
-  public Perplexities compared(Measured before, Measured after, ModelDirectory model, Path output) {
-    Perplexities both =
-        new Perplexities(
-            before.perplexity(),
-            after.perplexity(),
-            before.tokens().isPresent() && after.tokens().isPresent()
-                ? Optional.of(sample(before.tokens().get(), after.tokens().get(), model))
-                : Optional.empty());
+  /** Adds what was measured to the model card of an output. */
+  public void addToCard(Perplexities both, ModelDirectory dense, Path output) {
     ModelCard.add(
-        model,
+        dense,
         output,
         new ModelCard.Measured(
             "%s, %d %s of %d tokens"
@@ -132,7 +172,14 @@ public final class EvaluateOption {
                     windows.longest()),
             both.before(),
             both.after()));
-    return both;
+  }
+
+  /** Returns the tokens that a model goes on with, if they are wanted and can be had. */
+  private Optional<List<Integer>> tokens(
+      ModelDirectory model, boolean sampled, Backend backend, OutputOptions output) {
+    return sampled && hasSample(model, backend, output)
+        ? Optional.of(continuation(model, backend.operations()))
+        : Optional.empty();
   }
 
   private static boolean hasSample(ModelDirectory measured, Backend backend, OutputOptions output) {

@@ -125,7 +125,8 @@ public record ClusterComparison(
   }
 
   /** A process of a cluster that measures parts of a comparison: it holds model and device open. */
-  private record ComparisonWorker(ModelDirectory model, Backend backend, Comparison comparison)
+  private record ComparisonWorker(
+      ModelDirectory model, Backend backend, Comparison comparison, DenseModel dense)
       implements AutoCloseable {
     static ComparisonWorker open(Inputs inputs, ClusterNode node) {
       return inputs
@@ -134,8 +135,10 @@ public record ClusterComparison(
               inputs.source(),
               node,
               inputs.arithmetic(),
-              (model, backend) ->
-                  new ComparisonWorker(model, backend, inputs.comparison(model, backend)));
+              (model, backend) -> {
+                Comparison comparison = inputs.comparison(model, backend);
+                return new ComparisonWorker(model, backend, comparison, comparison.dense());
+              });
     }
 
     MeasuredPart run(ComparisonTask task, ClusterNode node) {
@@ -150,15 +153,16 @@ public record ClusterComparison(
 
     private Map<String, Object> figures(ComparisonTask task, Progress wanted) {
       if (task.way() == null) {
-        return comparison.figures(model, wanted).toJson();
+        return comparison.figures(dense, wanted).toJson();
       }
       Comparison.Way way = task.way().way();
       comparison.requireMemory(List.of(way.shared().rules()));
-      return comparison.run(way, wanted).toJson();
+      return comparison.run(way, dense, wanted).toJson();
     }
 
     @Override
     public void close() {
+      dense.close();
       backend.close();
       model.close();
     }

@@ -2,6 +2,7 @@ package io.github.wandacuda.job.compare;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibration.DenseReference;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.pruning.recipe.SparsityParser;
 import java.util.Collections;
@@ -18,7 +19,7 @@ import java.util.stream.StreamSupport;
  * @param sparsity how much goes; of a recipe, which says it by stages, the share of zeros
  * @param allocation how that was shared out over blocks, or null if all got the same
  * @param filesSha256 the SHA-256 of a recipe or another file that says what is done, or null
- * @param perplexity on the text, or nothing if it isn't finite
+ * @param predictions what the text says of it
  * @param tasks what the pruned model scores on tasks, by their names
  * @param maskSha256 over the packed masks, in hexadecimal, as {@code prune} has it; null if whole
  *     parts went
@@ -30,7 +31,7 @@ public record ComparedRun(
     Sparsity sparsity,
     String allocation,
     String filesSha256,
-    OptionalDouble perplexity,
+    Predictions predictions,
     Map<String, TaskFigures> tasks,
     String maskSha256,
     List<ModuleFigures> modules,
@@ -41,6 +42,47 @@ public record ComparedRun(
   public ComparedRun {
     tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
     modules = List.copyOf(modules);
+  }
+
+  /**
+   * What a text says of a model; a number is missing where it isn't finite.
+   *
+   * @param kl the mean divergence of its predictions from the dense model's, in nats
+   * @param top1Agreement the share of positions at which both find the same token the most probable
+   */
+  public record Predictions(
+      OptionalDouble perplexity, OptionalDouble kl, OptionalDouble top1Agreement) {
+    private static final String KL = "kl";
+    private static final String TOP1_AGREEMENT = "top1_agreement";
+
+    static Predictions of(DenseReference.Judged judged) {
+      return new Predictions(
+          finite(judged.perplexity()),
+          finite(judged.divergence().kl()),
+          finite(judged.divergence().top1Agreement()));
+    }
+
+    private static OptionalDouble finite(double number) {
+      return Double.isFinite(number) ? OptionalDouble.of(number) : OptionalDouble.empty();
+    }
+
+    private void addTo(Map<String, Object> object) {
+      object.put(PERPLEXITY, orNull(perplexity));
+      object.put(KL, orNull(kl));
+      object.put(TOP1_AGREEMENT, orNull(top1Agreement));
+    }
+
+    private static Predictions of(JsonNode object) {
+      return new Predictions(
+          number(object.path(PERPLEXITY)),
+          number(object.path(KL)),
+          number(object.path(TOP1_AGREEMENT)));
+    }
+  }
+
+  /** Returns the perplexity on the text, or nothing if it isn't finite. */
+  public OptionalDouble perplexity() {
+    return predictions.perplexity();
   }
 
   /**
@@ -154,7 +196,7 @@ public record ComparedRun(
     if (filesSha256 != null) {
       object.put("files_sha256", filesSha256);
     }
-    object.put(PERPLEXITY, orNull(perplexity));
+    predictions.addTo(object);
     object.put(DenseFigures.TASKS, DenseFigures.toJson(tasks));
     object.put("relative_error", orNull(relativeError()));
     object.put("zeros", zeros());
@@ -173,7 +215,7 @@ public record ComparedRun(
             : SparsityParser.ratio(object.path("sparsity").asText()),
         object.path("allocation").textValue(),
         object.path("files_sha256").textValue(),
-        number(object.path(PERPLEXITY)),
+        Predictions.of(object),
         DenseFigures.tasksOf(object),
         object.path("mask_sha256").textValue(),
         StreamSupport.stream(object.path("modules").spliterator(), false)

@@ -2,8 +2,8 @@ package io.github.wandacuda.job.compare;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.DenseReference;
 import io.github.wandacuda.calibration.EvaluationWindows;
-import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorNames;
@@ -39,6 +39,7 @@ import io.github.wandacuda.pruning.recipe.PruningRules;
 import io.github.wandacuda.pruning.recipe.Structure.Update;
 import io.github.wandacuda.system.MachineFacts;
 import io.github.wandacuda.system.PrivateDirectory;
+import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -135,7 +136,12 @@ public record Comparison(
                 .max()
                 .orElse(0)
             : 0;
-    return (sampled ? RunNeeds.momentsBytes(chosen()) : 0) + aligning + tuning + layer + asked;
+    return (sampled ? RunNeeds.momentsBytes(chosen()) : 0)
+        + RunNeeds.judgingBytes(model, windows())
+        + aligning
+        + tuning
+        + layer
+        + asked;
   }
 
   /** Estimates the time of runs and of the dense model by doing a small part of them. */
@@ -153,32 +159,43 @@ public record Comparison(
   @Override
   public void measure(List<Part> parts, int all, Progress progress, Measured measured) {
     int done = all - parts.size();
-    for (Part part : parts) {
-      Progress of = progress.part("", done++, all);
-      if (part.way() == null) {
-        measured.dense(figures(model, of));
-      } else {
-        measured.run(part.place(), run(part.way().apply(of), of));
+    try (DenseModel dense = dense()) {
+      for (Part part : parts) {
+        Progress of = progress.part("", done++, all);
+        if (part.way() == null) {
+          measured.dense(figures(dense, of));
+        } else {
+          measured.run(part.place(), run(part.way().apply(of), dense, of));
+        }
       }
     }
   }
 
-  ComparedRun.DenseFigures figures(ModelDirectory of, Progress progress) {
-    try (Decoder decoder = DecoderFamilies.open(of, backend.forwards())) {
-      double perplexity = Perplexity.of(decoder, windows(), progress);
-      return new ComparedRun.DenseFigures(
-          perplexity,
-          tasks
-              .map(given -> given.run(decoder, Progress.NONE))
-              .map(Comparison::figuresOf)
-              .orElse(Map.of()),
-          sized
-              ? new ComparedRun.Size(
-                  of.parameters(),
-                  of.checkpoint().tensors().mapToLong(entry -> entry.info().bytes()).sum(),
-                  timed ? speed(of) : null)
-              : null);
-    }
+  /** Returns the dense model for runs to be judged by, for the caller to close. */
+  DenseModel dense() {
+    return new DenseModel(model, backend, windows());
+  }
+
+  ComparedRun.DenseFigures figures(DenseModel dense, Progress progress) {
+    double perplexity = dense.reference(progress).perplexity();
+    return new ComparedRun.DenseFigures(perplexity, answers(dense.decoder()), size(model));
+  }
+
+  private Map<String, TaskFigures> answers(Decoder decoder) {
+    return tasks
+        .map(given -> given.run(decoder, Progress.NONE))
+        .map(Comparison::figuresOf)
+        .orElse(Map.of());
+  }
+
+  /** Returns how large and fast a model is, or null if no run removes parts. */
+  private ComparedRun.Size size(ModelDirectory of) {
+    return sized
+        ? new ComparedRun.Size(
+            of.parameters(),
+            of.checkpoint().tensors().mapToLong(entry -> entry.info().bytes()).sum(),
+            timed ? speed(of) : null)
+        : null;
   }
 
   /**
@@ -212,14 +229,16 @@ public record Comparison(
   }
 
   /** Removes parts of the model, whose weights that are fitted lie in files, and measures it. */
-  private ComparedRun smaller(Way way, Progress progress) {
+  private ComparedRun smaller(Way way, DenseModel dense, Progress progress) {
+    DenseReference reference = dense.reference(progress);
     long start = System.nanoTime();
     RemovalRequest asked = way.removal();
     Update update = asked.update(model, calibration, unused -> {});
     RemovedParts parts =
         asked.choose(model, backend, calibration, update, true, progress.part("", 0, 3)).removed();
     List<SafetensorsFile> fitted = new ArrayList<>();
-    try (PrivateDirectory directory = PrivateDirectory.create(PREFIX)) {
+    try (PrivateDirectory directory = PrivateDirectory.create(PREFIX);
+        Workers workers = new Workers(backend.concurrency())) {
       StructurePlan plan = parts.plan(model);
       if (StructureFit.isNeeded(parts, update)) {
         plan =
@@ -228,18 +247,20 @@ public record Comparison(
                 .run(directory.path()::resolve, 0, progress.part("", 1, 3))
                 .plan(model, fitted);
       }
-      ComparedRun.DenseFigures figures = figures(plan.opened(), progress.part("", 2, 3));
-      return new ComparedRun(
-          way.label(),
-          asked.parts().share(),
-          null,
-          null,
-          finite(figures.perplexity()),
-          figures.tasks(),
-          null,
-          List.of(),
-          figures.size(),
-          (System.nanoTime() - start) / 1e9);
+      try (Decoder decoder = DecoderFamilies.open(plan.opened(), backend.forwards())) {
+        DenseReference.Judged judged = reference.judge(decoder, workers, progress.part("", 2, 3));
+        return new ComparedRun(
+            way.label(),
+            asked.parts().share(),
+            null,
+            null,
+            ComparedRun.Predictions.of(judged),
+            answers(decoder),
+            null,
+            List.of(),
+            size(plan.opened()),
+            (System.nanoTime() - start) / 1e9);
+      }
     } catch (IOException e) {
       throw OutputException.unwritable(model.path(), e);
     } finally {
@@ -247,10 +268,11 @@ public record Comparison(
     }
   }
 
-  ComparedRun run(Way way, Progress progress) {
+  ComparedRun run(Way way, DenseModel dense, Progress progress) {
     if (way.removal() != null) {
-      return smaller(way, progress);
+      return smaller(way, dense, progress);
     }
+    DenseReference reference = dense.reference(progress);
     long start = System.nanoTime();
     PruningRules rules = way.shared().rules();
     List<LinearModule> modules = chosen(rules);
@@ -258,13 +280,22 @@ public record Comparison(
         MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve("masks"))) {
       MemoryPass.Result result =
           MemoryPass.run(
-              model, backend, rules, modules, calibration, windows(), tasks, true, masks, progress);
+              model,
+              backend,
+              rules,
+              modules,
+              calibration,
+              windows(),
+              Optional.of(reference),
+              tasks,
+              masks,
+              progress);
       return new ComparedRun(
           way.label(),
           way.sparsity().orElseGet(() -> zeros(result.modules())),
           way.shared().label(),
           way.files(),
-          finite(Perplexity.of(result.losses())),
+          ComparedRun.Predictions.of(result.judged()),
           figuresOf(result.scores()),
           masks.hex(),
           figures(result.modules()),
@@ -293,10 +324,6 @@ public record Comparison(
     double weights = results.stream().mapToLong(result -> result.module().elements()).sum();
     double zeros = results.stream().mapToLong(ModuleResult::zeros).sum();
     return new Sparsity.Ratio(weights == 0 ? 0 : Math.min(zeros / weights, Math.nextDown(1.0)));
-  }
-
-  private static OptionalDouble finite(double perplexity) {
-    return Double.isFinite(perplexity) ? OptionalDouble.of(perplexity) : OptionalDouble.empty();
   }
 
   private static List<ModuleFigures> figures(List<ModuleResult> results) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.job.estimate;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Divergence;
 import io.github.wandacuda.calibration.Gram;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
@@ -248,6 +249,14 @@ public record RunNeeds(
   public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
     SpaceCheck.requireMemory(
         stateBytes(model, samples) + activations(model, samples) + more, SpaceCheck.FEWER_SAMPLES);
+  }
+
+  /**
+   * Returns the bytes that it takes to compare another model's predictions with the dense one's:
+   * its hidden states, and logits of both.
+   */
+  public static long judgingBytes(ModelDirectory dense, List<int[]> windows) {
+    return stateBytes(dense, windows) + Divergence.bytes(DecoderFamilies.shape(dense).vocabulary());
   }
 
   public static long stateBytes(ModelDirectory model, List<int[]> samples) {

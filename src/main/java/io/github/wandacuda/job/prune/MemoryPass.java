@@ -2,6 +2,7 @@ package io.github.wandacuda.job.prune;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.DenseReference;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.SampleProgress;
@@ -30,38 +31,53 @@ import java.util.Optional;
  */
 public final class MemoryPass implements BlockPass.Sink {
   private final List<int[]> tested;
+  private final Optional<DenseReference> dense;
   private final Optional<Evaluation> tasks;
+  private final Workers workers;
   private SampleProgress passing;
   private int pass;
   private final List<BlockwiseRun> testing = new ArrayList<>();
   private ForwardPass asking;
-  private int blocks;
+  private Decoder tester;
   private double[] losses;
+  private DenseReference.Judged judged;
   private List<TaskScore> scores;
 
-  private MemoryPass(List<int[]> tested, Optional<Evaluation> tasks) {
+  private MemoryPass(
+      List<int[]> tested,
+      Optional<DenseReference> dense,
+      Optional<Evaluation> tasks,
+      Workers workers) {
     this.tested = tested;
+    this.dense = dense;
     this.tasks = tasks;
+    this.workers = workers;
   }
 
   /**
    * What was found.
    *
-   * @param losses the mean next-token negative log-likelihood of each tested sequence
+   * @param losses the mean next-token negative log-likelihood of each tested sequence; null where
+   *     the pruned model was judged
+   * @param judged what the tested sequences say beside the dense model; null without one
    * @param scores of the tasks, if there are any
    * @param modules the results of the pruned modules
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
-  public record Result(double[] losses, List<TaskScore> scores, List<ModuleResult> modules) {}
+  public record Result(
+      double[] losses,
+      DenseReference.Judged judged,
+      List<TaskScore> scores,
+      List<ModuleResult> modules) {}
 
   /**
    * Prunes and tests.
    *
    * @param backend does the work; stays the caller's
    * @param tested token ids of each sequence to test
+   * @param dense what the dense model predicts in the tested sequences, if the pruned one is judged
+   *     by it; output errors are then measured with methods that don't need second moments, too
    * @param tasks to answer, if any
-   * @param measured whether output errors are measured with methods that don't need second moments,
-   *     too
    * @param masks receives the chosen masks
    */
   public static Result run(
@@ -71,22 +87,22 @@ public final class MemoryPass implements BlockPass.Sink {
       List<LinearModule> chosen,
       Calibration calibration,
       List<int[]> tested,
+      Optional<DenseReference> dense,
       Optional<Evaluation> tasks,
-      boolean measured,
       MaskSink masks,
       Progress progress) {
     boolean sampled = calibration instanceof Calibration.FromSamples;
-    MemoryPass pass = new MemoryPass(tested, tasks);
     try (Workers workers = new Workers(backend.concurrency())) {
+      MemoryPass pass = new MemoryPass(tested, dense, tasks, workers);
       PhaseClock clock = new PhaseClock(workers.count());
       try (ModulePruner pruner =
           new ModulePruner(backend, workers, rules, chosen, ModuleSink.MEMORY, masks, clock)) {
-        boolean moments = sampled && (measured || rules.needMoments());
+        boolean moments = sampled && (dense.isPresent() || rules.needMoments());
         List<ModuleResult> modules =
             new BlockPass(
                     model, backend, pruner, chosen, moments, Optional.empty(), clock, progress)
                 .run(calibration, 0, null, pass);
-        return new Result(pass.losses, pass.scores, modules);
+        return new Result(pass.losses, pass.judged, pass.scores, modules);
       }
     }
   }
@@ -95,7 +111,7 @@ public final class MemoryPass implements BlockPass.Sink {
   public void open(Decoder decoder, SampleProgress progress, int first) {
     passing = progress;
     pass = first;
-    blocks = decoder.blocks();
+    tester = decoder;
     Perplexity.byLength(tested).forEach(windows -> testing.add(new BlockwiseRun(decoder, windows)));
     if (testing.size() == 1) {
       testing.getFirst().watchedBy(progress);
@@ -115,8 +131,12 @@ public final class MemoryPass implements BlockPass.Sink {
     if (asking != null) {
       asking.advance(block);
     }
-    if (index + 1 == blocks) {
-      losses = testing.stream().flatMapToDouble(BlockwiseRun::meanLosses).toArray();
+    if (index + 1 == tester.blocks()) {
+      if (dense.isPresent()) {
+        judged = dense.get().compare(testing, tester.vocabulary(), workers);
+      } else {
+        losses = testing.stream().flatMapToDouble(BlockwiseRun::meanLosses).toArray();
+      }
       scores = asking == null ? List.of() : tasks.orElseThrow().scores(asking);
     }
   }

@@ -200,7 +200,7 @@ public record SharedSparsity(PruningRules rules, String label) {
                       fitted,
                       held,
                       Optional.empty(),
-                      false,
+                      Optional.empty(),
                       MaskSink.NONE,
                       part)
                   .losses())
