@@ -18,8 +18,7 @@ import picocli.CommandLine.Option;
     name = "convert",
     description =
         "Converts a model directory into a GGUF file, as llama.cpp's converter and quantizer do,"
-            + " with its tokenizer. Zeros of a pruned model stay in F32, F16, BF16, Q8_0, Q4_0 and"
-            + " Q5_0.",
+            + " with its tokenizer. Zeros of a pruned model stay zeros.",
     footer = {
       "  wanda-cuda convert --model pruned --output pruned-Q8_0.gguf --type Q8_0",
     })

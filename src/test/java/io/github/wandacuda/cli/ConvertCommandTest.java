@@ -11,6 +11,7 @@ import io.github.wandacuda.checkpoint.gguf.GgufTokenizer;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.CpuDecoder;
+import io.github.wandacuda.testing.EditedModel;
 import io.github.wandacuda.testing.Ended;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.text.DjlTokenizer;
@@ -20,6 +21,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -108,9 +110,9 @@ class ConvertCommandTest {
     }
   }
 
-  /** Where no number lies between the scale and an offset, 0 is a code. */
+  /** Also where an offset would move them, and the others stay near what they were. */
   @ParameterizedTest
-  @ValueSource(strings = {"F16", "Q8_0", "Q4_0", "Q5_0"})
+  @ValueSource(strings = {"F16", "Q8_0", "Q4_0", "Q5_0", "Q4_1", "Q5_1"})
   void zerosOfAPrunedModelStay(String type) {
     Path pruned = directory.resolve("pruned");
     InProcess.line(
@@ -118,6 +120,8 @@ class ConvertCommandTest {
             TestData.TINY_LLAMA, pruned)
         .succeeds();
     convert(pruned, type).succeeds();
+    double errors = 0;
+    double squares = 0;
     try (ModelDirectory source = ModelDirectory.open(pruned);
         ModelDirectory written = ModelDirectory.open(output)) {
       for (LinearModule module : source.modules()) {
@@ -128,8 +132,37 @@ class ConvertCommandTest {
           if (before[i] == 0) {
             assertThat(after[i]).as("%s %d", name, i).isZero();
           }
+          errors += (before[i] - after[i]) * (before[i] - after[i]);
+          squares += before[i] * before[i];
         }
       }
+    }
+    assertThat(Math.sqrt(errors / squares)).isLessThan(0.1);
+  }
+
+  /** Its fixture has a dense block, which becomes one with the other's experts. */
+  @Test
+  void qwen3sMixtureIsWritten() throws IOException {
+    EditedModel model = EditedModel.of(family("qwen3_moe"));
+    Map<String, EditedModel.Tensor> tensors = model.tensors();
+    for (String name : List.copyOf(tensors.keySet())) {
+      if (name.startsWith("model.layers.1.mlp.")) {
+        tensors.remove(name);
+      }
+    }
+    for (String name : List.copyOf(tensors.keySet())) {
+      if (name.startsWith("model.layers.0.mlp.")) {
+        tensors.put(name.replace("layers.0.", "layers.1."), tensors.get(name));
+      }
+    }
+    model.config().putArray("mlp_only_layers");
+    Path edited = Files.createDirectory(directory.resolve("edited"));
+    model.write(edited);
+    convert(edited, "F32").succeeds();
+    List<int[]> tokens = TestData.tokens(TestData.fixture("qwen3_moe").resolve("tokens.json"));
+    try (CpuDecoder source = CpuDecoder.open(edited, 2);
+        CpuDecoder written = CpuDecoder.open(output, 2)) {
+      assertThat(written.perplexity(tokens)).isEqualTo(source.perplexity(tokens));
     }
   }
 

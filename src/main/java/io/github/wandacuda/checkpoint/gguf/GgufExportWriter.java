@@ -14,8 +14,13 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 
@@ -27,10 +32,16 @@ public final class GgufExportWriter implements AutoCloseable {
   /** Numbers of a tile, at most, but for one that is a single row. */
   private static final int TILE = 1 << 20;
 
+  /** Of so many weights of a tensor one is 0, at least, if the tensor counts as pruned. */
+  private static final int PRUNED_PART = 4;
+
   private final GgufExport export;
   private final Path file;
   private final FileChannel out;
   private final List<Tile> tiles = new ArrayList<>();
+
+  /** Tensors whose zeros stay by other codes than ggml's. */
+  private final Set<GgufTensor> pruned = new HashSet<>();
 
   /** Rows of a tensor. */
   private record Tile(GgufTensor tensor, int first, int rows) {}
@@ -73,6 +84,7 @@ public final class GgufExportWriter implements AutoCloseable {
   public void write(Workers workers, LongConsumer written) {
     OutputException.writing(
         file, () -> FilePieces.write(out, 0, MemorySegment.ofArray(export.header().bytes())));
+    findPruned(workers);
     workers.run(
         tiles.size(),
         (worker, index) -> {
@@ -129,14 +141,43 @@ public final class GgufExportWriter implements AutoCloseable {
     return export.header().dataOffset() + tensor.begin() + tensor.type().bytes(before);
   }
 
-  private byte[] bytes(Tile tile) {
+  private float[] numbers(Tile tile) {
     CancelledException.throwIfInterrupted();
     GgufRows rows = export.rows(tile.tensor());
     float[] numbers = new float[Math.multiplyExact(tile.rows(), rows.columns())];
     rows.read(tile.first(), tile.rows(), numbers);
+    return numbers;
+  }
+
+  /** Finds tensors that were pruned, in types that don't keep zeros by themselves. */
+  private void findPruned(Workers workers) {
+    List<Tile> counted =
+        tiles.stream().filter(tile -> GgufQuantizer.isOffset(tile.tensor().type())).toList();
+    Map<GgufTensor, AtomicLong> zeros = new ConcurrentHashMap<>();
+    workers.run(
+        counted.size(),
+        (worker, index) -> {
+          long found = 0;
+          for (float number : numbers(counted.get(index))) {
+            found += number == 0 ? 1 : 0;
+          }
+          zeros
+              .computeIfAbsent(counted.get(index).tensor(), unused -> new AtomicLong())
+              .addAndGet(found);
+        });
+    zeros.forEach(
+        (tensor, found) -> {
+          if (found.get() >= tensor.elements() / PRUNED_PART) {
+            pruned.add(tensor);
+          }
+        });
+  }
+
+  private byte[] bytes(Tile tile) {
+    float[] numbers = numbers(tile);
     GgufType type = tile.tensor().type();
     byte[] bytes = new byte[Math.toIntExact(type.bytes(numbers.length))];
-    GgufQuantizer.round(type, numbers, numbers.length, bytes);
+    GgufQuantizer.round(type, numbers, numbers.length, pruned.contains(tile.tensor()), bytes);
     return bytes;
   }
 

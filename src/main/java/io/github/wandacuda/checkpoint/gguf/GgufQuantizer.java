@@ -23,6 +23,9 @@ final class GgufQuantizer {
 
   private static final int BLOCK = 32;
 
+  /** Scales that are tried where the offset is tied to the scale. */
+  private static final int SCALES = 13;
+
   private GgufQuantizer() {}
 
   /** Returns the types that numbers can be rounded to. */
@@ -36,9 +39,11 @@ final class GgufQuantizer {
    * @param type one of {@link #types}
    * @param from whole blocks
    * @param count how many numbers of these
+   * @param zeros whether each 0 has to stay one; types in which it doesn't by itself then have
+   *     other codes than ggml gives
    * @param to receives the blocks, from the first byte on
    */
-  static void round(GgufType type, float[] from, int count, byte[] to) {
+  static void round(GgufType type, float[] from, int count, boolean zeros, byte[] to) {
     int at = 0;
     for (int first = 0; first < count; first += type.blockElements()) {
       switch (type) {
@@ -48,8 +53,8 @@ final class GgufQuantizer {
         case Q8_0 -> q80(from, first, to, at);
         case Q4_0 -> signed(from, first, to, at, 8);
         case Q5_0 -> signed(from, first, to, at, 16);
-        case Q4_1 -> offset(from, first, to, at, 15);
-        case Q5_1 -> offset(from, first, to, at, 31);
+        case Q4_1 -> offset(from, first, to, at, 15, zeros);
+        case Q5_1 -> offset(from, first, to, at, 31, zeros);
         default -> throw new IllegalArgumentException(type.name());
       }
       at += type.blockBytes();
@@ -108,12 +113,21 @@ final class GgufQuantizer {
     put(codes, to, at + 2, zero == 16);
   }
 
+  /** Returns whether a type has an offset, by which 0 lies between two codes. */
+  static boolean isOffset(GgufType type) {
+    return type == GgufType.Q4_1 || type == GgufType.Q5_1;
+  }
+
   /**
    * Q4_1 and Q5_1: the least number gets the code 0, the greatest the last one.
    *
    * @param last code
    */
-  private static void offset(float[] from, int first, byte[] to, int at, int last) {
+  private static void offset(float[] from, int first, byte[] to, int at, int last, boolean zeros) {
+    if (zeros) {
+      tied(from, first, to, at, (last + 1) / 2);
+      return;
+    }
     float least = from[first];
     float greatest = from[first];
     for (int i = 1; i < BLOCK; i++) {
@@ -130,6 +144,44 @@ final class GgufQuantizer {
       codes[i] = Math.min(last, (byte) (int) ((from[first + i] - least) * inverse + 0.5f));
     }
     put(codes, to, at + 4, last == 31);
+  }
+
+  /**
+   * Q4_1 and Q5_1 with an offset of {@code -zero} times the scale, so that the code {@code zero} is
+   * exactly 0. Of several scales the one with the least error is taken: one that cuts the number
+   * farthest from 0 is often better.
+   */
+  private static void tied(float[] from, int first, byte[] to, int at, int zero) {
+    float needed = 0;
+    for (int i = 0; i < BLOCK; i++) {
+      float value = from[first + i];
+      needed = Math.max(needed, value > 0 ? value / (zero - 1) : value / -zero);
+    }
+    float best = needed;
+    double least = Double.POSITIVE_INFINITY;
+    for (int step = 0; step < SCALES; step++) {
+      float scale = needed * (1 - 0.025f * step);
+      double error = 0;
+      for (int i = 0; i < BLOCK; i++) {
+        double off = (double) near(from[first + i], scale, zero) * scale - from[first + i];
+        error += off * off;
+      }
+      best = error < least ? scale : best;
+      least = Math.min(least, error);
+    }
+    int half = DType.F16.bits(best);
+    float scale = DType.F16.value(half);
+    u16(to, at, half);
+    u16(to, at + 2, DType.F16.bits(scale * -zero));
+    int[] codes = new int[BLOCK];
+    for (int i = 0; i < BLOCK; i++) {
+      codes[i] = near(from[first + i], scale, zero) + zero;
+    }
+    put(codes, to, at + 4, zero == 16);
+  }
+
+  private static int near(float value, float scale, int zero) {
+    return scale == 0 ? 0 : Math.clamp((long) Math.rint(value / scale), -zero, zero - 1);
   }
 
   /** Puts codes as halves, behind their fifth bits if they have some. */

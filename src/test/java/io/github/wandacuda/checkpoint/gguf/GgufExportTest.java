@@ -1,19 +1,26 @@
 package io.github.wandacuda.checkpoint.gguf;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.checkpoint.gguf.GgufFiles.Stored;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.text.TokenizerFile;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -21,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files that are written here, beside those of llama.cpp's converter and quantizer. */
@@ -142,5 +150,49 @@ class GgufExportTest {
       keys.put("general.file_type", GgufValue.of(0));
       assertThat(files.keys()).isEqualTo(keys);
     }
+  }
+
+  static List<String> preTokenizers() {
+    return List.copyOf(GgufPreTokenizer.all().keySet());
+  }
+
+  /** A tokenizer.json that was made of keys gives these keys again. */
+  @ParameterizedTest
+  @MethodSource("preTokenizers")
+  void bytePairsComeBack(String name) throws IOException {
+    EditedGguf model = GgufTokenizerTest.neighbours(name);
+    Path file = Files.write(folder.resolve("bytes.gguf"), model.bytes());
+    Path json = Files.write(folder.resolve("tokenizer.json"), GgufTokenizer.open(file).json());
+    Map<String, GgufValue> keys =
+        new GgufExportTokenizer(new TokenizerFile(json), MissingNode.getInstance(), folder)
+            .keys(model.key("tokenizer.ggml.tokens").count());
+    for (String same : List.of("model", "tokens", "merges", "token_type")) {
+      String key = "tokenizer.ggml." + same;
+      assertThat(keys.get(key)).as(key).isEqualTo(model.key(key));
+    }
+    GgufPreTokenizer expected = GgufPreTokenizer.all().get(name);
+    GgufPreTokenizer found =
+        GgufPreTokenizer.all().get(keys.get("tokenizer.ggml.pre").text().orElseThrow());
+    assertThat(found.split()).isEqualTo(expected.split());
+    assertThat(found.wholePieces()).isEqualTo(expected.wholePieces());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{\"model\": {\"type\": \"Unigram\"}} | found Unigram",
+        "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 7}, \"merges\": []}} | found 7",
+        "{\"model\": {\"vocab\": {\"a\": 1}, \"merges\": [\"a b\"]}} | pre_tokenizer",
+        "{\"normalizer\": {\"type\": \"Lowercase\"}, \"model\": {\"vocab\": {\"a\": 1}}} | found Lowercase"
+      })
+  void otherTokenizersAreRefused(String json, String message) throws IOException {
+    Path file = Files.writeString(folder.resolve("tokenizer.json"), json);
+    assertThatThrownBy(
+            () ->
+                new GgufExportTokenizer(new TokenizerFile(file), MissingNode.getInstance(), folder)
+                    .keys(4))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining(message);
   }
 }
