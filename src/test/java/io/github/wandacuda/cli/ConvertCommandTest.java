@@ -200,6 +200,10 @@ class ConvertCommandTest {
         "llama-gqa | num_hidden_layers | 3 | num_hidden_layers",
         "llama-gqa | num_attention_heads | 5 | 5 heads",
         "llama-gqa | rope_scaling | {\"rope_type\": \"dynamic\", \"factor\": 2} | found dynamic",
+        "qwen3 | num_attention_heads | 0 | num_attention_heads",
+        "qwen3 | head_dim | -16 | head_dim",
+        "qwen3 | rms_norm_eps | \"x\" | rms_norm_eps",
+        "llama3 | head_dim | 0 | head_dim",
         "qwen3_moe | norm_topk_prob | false | norm_topk_prob",
         "qwen3_moe | mlp_only_layers | [] | 3 blocks with the same tensors",
         "qwen3_moe | model_type | \"lstm\" | expected one of "

@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.IntUnaryOperator;
@@ -94,7 +93,7 @@ public final class GgufExport {
               SortedMap<Integer, Checkpoint.Entry> parts =
                   stacks.computeIfAbsent(written.name(), unused -> new TreeMap<>());
               if (parts.put(written.expert(), entry) != null) {
-                throw problem(entry.info()).wrong("one tensor for " + written.name(), "another");
+                throw problem(entry).wrong("one tensor for " + written.name(), "another");
               }
             });
     if (!stacks.containsKey(EMBEDDING)) {
@@ -106,13 +105,13 @@ public final class GgufExport {
     stacks.forEach((name, parts) -> add(name, parts));
   }
 
-  private static ErrorDetails problem(TensorInfo info) {
-    return ErrorDetails.NOWHERE.tensor(info.name());
+  private static ErrorDetails problem(Checkpoint.Entry entry) {
+    return ErrorDetails.tensor(entry.shard().path(), entry.info().name());
   }
 
   private Written find(Checkpoint.Entry entry) {
     TensorInfo info = entry.info();
-    ErrorDetails where = ErrorDetails.tensor(entry.shard().path(), info.name());
+    ErrorDetails where = problem(entry);
     if (info.type().isEmpty()) {
       throw where
           .hint("only weights that aren't quantized are converted")
@@ -137,11 +136,12 @@ public final class GgufExport {
     boolean stacked = stack.firstKey() >= 0;
     if (stacked) {
       if (stack.firstKey() != 0 || stack.lastKey() != parts.size() - 1) {
-        throw problem(first).wrong("experts numbered from 0 without a gap", stack.keySet());
+        throw problem(parts.getFirst())
+            .wrong("experts numbered from 0 without a gap", stack.keySet());
       }
       for (Checkpoint.Entry part : parts) {
         if (!part.info().shape().equals(first.shape())) {
-          throw problem(part.info())
+          throw problem(part)
               .wrong(
                   "shape %s as of %s".formatted(first.shape(), first.name()), part.info().shape());
         }
@@ -149,7 +149,7 @@ public final class GgufExport {
       shape.addFirst((long) parts.size());
     }
     boolean matrix = first.shape().size() == 2;
-    IntUnaryOperator order = order(name, first);
+    IntUnaryOperator order = order(name, parts.getFirst());
     int columns = Math.toIntExact(matrix || order == null ? first.shape().getLast() : 1);
     int partRows = Math.toIntExact(first.elements() / columns);
     float added = name.endsWith("norm.weight") && architecture.plusOne() ? 1 : 0;
@@ -158,14 +158,14 @@ public final class GgufExport {
   }
 
   /** Returns the order of a weight's rows, or of a bias; null for that of the source. */
-  private IntUnaryOperator order(String name, TensorInfo tensor) {
+  private IntUnaryOperator order(String name, Checkpoint.Entry tensor) {
     boolean query = name.contains(".attn_q.");
     if (!architecture.pairs() || !query && !name.contains(".attn_k.")) {
       return null;
     }
     int queries = config.path("num_attention_heads").asInt();
     int heads = query ? queries : config.path("num_key_value_heads").asInt(queries);
-    int all = Math.toIntExact(tensor.shape().getFirst());
+    int all = Math.toIntExact(tensor.info().shape().getFirst());
     if (heads < 1 || all % (2 * heads) != 0) {
       throw problem(tensor)
           .wrong("rows of %d heads, of which each has two parts".formatted(heads), all);
@@ -250,10 +250,5 @@ public final class GgufExport {
     SortedMap<String, Integer> counts = new TreeMap<>();
     header.tensors().forEach(tensor -> counts.merge(tensor.type().name(), 1, Integer::sum));
     return counts;
-  }
-
-  /** Returns the type that a tensor of the source gets, or nothing if it isn't written. */
-  public Optional<String> typeOfSource(String tensor) {
-    return architecture.findWritten(tensor).map(written -> typeOf(written.name()).name());
   }
 }

@@ -47,6 +47,8 @@ record GgufExportKeys(
           GgufType.Q5_1, 9,
           GgufType.BF16, 32);
 
+  private static final int MOST_FEATURES = 1 << 16;
+
   private static final Set<String> UNSCALED = Set.of("default", "mrope");
 
   /**
@@ -87,7 +89,6 @@ record GgufExportKeys(
     Map<String, GgufValue> keys = new TreeMap<>();
     architecture.config().forEach((key, to) -> put(key, to, keys));
     keys.put(GgufKeys.BLOCK_COUNT, GgufValue.of(blocks()));
-    long heads = whole("num_attention_heads");
     keys.put(
         GgufKeys.KEY_VALUE_HEADS,
         whole(
@@ -95,14 +96,14 @@ record GgufExportKeys(
                 ? "num_key_value_heads"
                 : "num_attention_heads",
             true));
-    long head = config.path("head_dim").asLong(whole("hidden_size") / Math.max(1, heads));
+    int head = headSize();
     if (config.hasNonNull("head_dim")) {
-      keys.put("attention.value_length", GgufValue.of((int) head));
+      keys.put("attention.value_length", GgufValue.of(head));
     }
     keys.computeIfAbsent(FEED_FORWARD, unused -> GgufValue.of(blockRows("ffn_up.weight")));
     putScaling(keys);
     if (architecture.writing().keys().contains(ROTATED)) {
-      keys.put(ROTATED, GgufValue.of((int) head));
+      keys.put(ROTATED, GgufValue.of(head));
     }
     keys.put("vocab_size", GgufValue.of((int) (long) shapes.get("token_embd.weight").getFirst()));
     return keys;
@@ -215,6 +216,21 @@ record GgufExportKeys(
     return value.intValue();
   }
 
+  private int headSize() {
+    String heads = "num_attention_heads";
+    long size =
+        config.hasNonNull("head_dim")
+            ? whole("head_dim")
+            : whole("hidden_size") / Math.max(1, whole(heads));
+    // Far more than any model has.
+    if (size < 1 || size > MOST_FEATURES) {
+      throw wrong(
+          config.hasNonNull("head_dim") ? "head_dim" : heads,
+          "heads of 1 to %d features".formatted(MOST_FEATURES));
+    }
+    return (int) size;
+  }
+
   private GgufValue real(String key) {
     return GgufValue.of(number(key, config.path(key)));
   }
@@ -286,8 +302,7 @@ record GgufExportKeys(
     }
     JsonNode theta = parameters().hasNonNull("rope_theta") ? parameters() : config;
     double base = theta.path("rope_theta").asDouble(10_000);
-    int head =
-        config.path("head_dim").asInt((int) (whole("hidden_size") / whole("num_attention_heads")));
+    int head = headSize();
     float factor = setting("factor", 8.0);
     float low = setting("low_freq_factor", 1.0);
     float high = setting("high_freq_factor", 4.0);

@@ -30,6 +30,7 @@ import org.slf4j.LoggerFactory;
  * @param directory with {@code tokenizer_config.json}, if there is one
  */
 record GgufExportTokenizer(TokenizerSource source, JsonNode config, Path directory) {
+  private static final String AGAIN = "take it again from where the model came from";
   private static final String KEYS = "tokenizer.ggml.";
   private static final Pattern ESCAPED = Pattern.compile("\\\\x\\{([0-9A-Fa-f]{1,6})}");
   private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
@@ -54,7 +55,8 @@ record GgufExportTokenizer(TokenizerSource source, JsonNode config, Path directo
     return InputFile.reading(
         source.file(),
         () -> {
-          JsonNode json = JsonTree.read(new ByteArrayInputStream(source.json()));
+          JsonNode json =
+              JsonTree.object(source.file(), AGAIN, new ByteArrayInputStream(source.json()));
           return keys(json, side("tokenizer_config.json"), Math.toIntExact(count));
         });
   }
@@ -63,7 +65,8 @@ record GgufExportTokenizer(TokenizerSource source, JsonNode config, Path directo
     Path file = directory.resolve(name);
     return Files.exists(file)
         ? InputFile.reading(
-            file, () -> JsonTree.read(new ByteArrayInputStream(InputFile.bytes(file))))
+            file,
+            () -> JsonTree.object(file, AGAIN, new ByteArrayInputStream(InputFile.bytes(file))))
         : MissingNode.getInstance();
   }
 
