@@ -51,7 +51,7 @@ class ArchitectureTest {
           backend backend.cpu backend.gpu backend.cuda backend.opencl checkpoint checkpoint.gguf
           model.quantized model model.family model.removal
           calibration evaluate pruning.recipe pruning.mask pruning.fit backend.check pruning pruning.tune cluster
-          job.record job.output job.verify job.estimate job.cluster job.pack job.structure
+          job.record job.output job.verify job.estimate job.cluster job.pack job.convert job.structure
           job.prune job.compare hub report library cli.option cli launcher\
           """
               .split("\\s+"));
@@ -318,7 +318,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|InputException\\$WrongFile|MachineFacts|OwnUser|SpaceCheck|MemoryWatch|Journal|FileModes|StateFiles|AtomicWrite|ShardWriter"
-          + "|DirectIo\\$FileOpener|GgufCopy|GgufZerosWriter|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|DownloadFolder";
+          + "|DirectIo\\$FileOpener|GgufCopy|GgufZerosWriter|GgufExportWriter|WrittenShard|SharedFile|Part\\$PartLock|ReservedFile|Folders|Documents\\$Gunzip|DownloadFolder";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

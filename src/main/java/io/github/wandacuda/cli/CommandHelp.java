@@ -27,7 +27,7 @@ final class CommandHelp {
     group(
         "What",
         "--model --family --dense --pruned --zeros-of --check --prompt"
-            + " --prompt-tokens --tokens",
+            + " --prompt-tokens --tokens --type",
         "--temperature --top-p --revision",
         "--method --methods --recipe --recipes --include --exclude --match --modules");
     group(

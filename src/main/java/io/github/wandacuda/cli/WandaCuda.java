@@ -59,7 +59,7 @@ final class WandaCuda implements Callable<Integer>, ProgressScreen {
   private static final List<String> COMMANDS =
       List.of(
           ("prune calibrate perplexity compare evaluate generate inspect verify "
-                  + "pack unpack download devices")
+                  + "pack unpack convert download devices")
               .split(" "));
 
   private static final String COMPLETION = "generate-completion";
@@ -101,6 +101,7 @@ final class WandaCuda implements Callable<Integer>, ProgressScreen {
       case "verify" -> VerifyCommand.class;
       case "pack" -> PackingCommand.Pack.class;
       case "unpack" -> PackingCommand.Unpack.class;
+      case "convert" -> ConvertCommand.class;
       case "download" -> DownloadCommand.class;
       case "devices" -> DevicesCommand.class;
       default -> throw new IllegalArgumentException(name);

@@ -23,6 +23,7 @@ import io.github.wandacuda.evaluate.TextFigures;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.compare.Comparison;
+import io.github.wandacuda.job.convert.ConvertJob;
 import io.github.wandacuda.job.estimate.RunNeeds;
 import io.github.wandacuda.job.pack.Packing;
 import io.github.wandacuda.job.pack.PackingJob;
@@ -196,6 +197,22 @@ public final class ModelJobs {
    * @param bytesAfter of the written shards
    */
   public record PackResult(int modules, long bytesBefore, long bytesAfter) {}
+
+  /**
+   * What {@link #convert} wrote.
+   *
+   * @param modules linear ones in the blocks
+   * @param bytesBefore of the source's shards
+   * @param bytesAfter of the file
+   * @param types how many tensors of each type the file has, by the types' names
+   */
+  public record ConvertResult(
+      int modules, long bytesBefore, long bytesAfter, Map<String, Integer> types) {
+    /** Copies the map. */
+    public ConvertResult {
+      types = Map.copyOf(types);
+    }
+  }
 
   /**
    * What a model scored on a task.
@@ -564,7 +581,7 @@ public final class ModelJobs {
    * @throws IOException if a file is wrong or can't be written
    */
   public PackResult pack(Path output) throws IOException {
-    return convert(Packing.PACK, output);
+    return packed(Packing.PACK, output);
   }
 
   /**
@@ -575,10 +592,30 @@ public final class ModelJobs {
    * @throws IOException if a file is wrong or can't be written
    */
   public PackResult unpack(Path output) throws IOException {
-    return convert(Packing.UNPACK, output);
+    return packed(Packing.UNPACK, output);
   }
 
-  private PackResult convert(Packing direction, Path output) throws IOException {
+  /**
+   * Writes the model as a file in GGUF, as {@code wanda-cuda convert} does.
+   *
+   * @param output a file that doesn't exist yet
+   * @param type of the matrices, such as {@code Q8_0}
+   * @return the sizes, and how many tensors of each type the file has
+   * @throws IOException if a file is wrong or can't be written, or the model has no form in GGUF
+   */
+  public ConvertResult convert(Path output, String type) throws IOException {
+    return Calls.of(
+        () -> {
+          try (ModelDirectory source = ModelDirectory.open(model)) {
+            ConvertJob.Result result =
+                new ConvertJob(source, output, type, true).run(device.threads(), progress);
+            return new ConvertResult(
+                result.modules(), result.bytesBefore(), result.bytesAfter(), result.types());
+          }
+        });
+  }
+
+  private PackResult packed(Packing direction, Path output) throws IOException {
     return Calls.of(
         () -> {
           try (ModelDirectory source = ModelDirectory.open(model)) {

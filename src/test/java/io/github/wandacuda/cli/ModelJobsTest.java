@@ -87,6 +87,18 @@ class ModelJobsTest {
   }
 
   @Test
+  void convertsIntoAFile() throws IOException {
+    Path file = directory.resolve("converted.gguf");
+    ModelJobs.ConvertResult result = jobs(MODEL).convert(file, "Q8_0");
+    assertThat(file).hasSize(result.bytesAfter());
+    assertThat(result.types()).containsOnlyKeys("F32", "Q8_0");
+    assertThat(result.modules()).isPositive();
+    assertThat(result.bytesBefore()).isGreaterThan(result.bytesAfter());
+    assertThatThrownBy(() -> jobs(MODEL).convert(file, "Q8_0"))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void packsUnpacksAndProves() throws IOException {
     Path pruned = directory.resolve("pruned");
     ModelPruner.of(MODEL).device("cpu", 0).statistics(STATISTICS).prune(pruned);

@@ -14,12 +14,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What an architecture of GGUF is called and made of in Hugging Face's models, by the table {@code
  * architectures.json}. What all have in common is its entry {@code common}, to which an
  * architecture adds and which it overrides.
  *
+ * @param name GGUF's name
  * @param modelType Hugging Face's {@code model_type}
  * @param pairs whether rows of q and k are in another order, since llama.cpp rotates neighbours
  *     where Hugging Face's code rotates halves
@@ -37,8 +40,10 @@ import java.util.TreeMap;
  *     Hugging Face has for them
  * @param ifThere keys of {@code config.json} that are true if block 0 has a tensor
  * @param rules what llama.cpp takes from the architecture and the number of blocks
+ * @param writing what a file of it has beyond that
  */
 record GgufArchitecture(
+    String name,
     String modelType,
     boolean pairs,
     boolean plusOne,
@@ -50,7 +55,8 @@ record GgufArchitecture(
     JsonNode constants,
     Map<String, String> tensors,
     Map<String, String> ifThere,
-    Rules rules) {
+    Rules rules,
+    Writing writing) {
   /**
    * What llama.cpp takes from an architecture's name and from numbers of blocks, without a key that
    * would say it.
@@ -82,8 +88,28 @@ record GgufArchitecture(
     }
   }
 
+  /**
+   * How a file of an architecture is written.
+   *
+   * @param keys of llama.cpp's converter that follow from others
+   * @param ownOutput whether llama.cpp asks for the output matrix even where it is the embedding
+   * @param defaults what a {@code config.json} means that lacks these keys
+   */
+  record Writing(List<String> keys, boolean ownOutput, JsonNode defaults) {
+    private static Writing of(JsonNode json) {
+      return new Writing(
+          texts(json.path("keys")), json.path("own_output").booleanValue(), json.path("defaults"));
+    }
+  }
+
   /** Read once, since each check of a smaller model asks for its architecture. */
   private static final JsonNode TABLE = read("architectures.json");
+
+  /** A tensor of a block, perhaps of an expert. */
+  private static final Pattern NUMBERED =
+      Pattern.compile(
+          "(.*?\\.layers\\.)(0|[1-9]\\d{0,5})(\\..*?)"
+              + "(?:(?<=\\.experts\\.)(0|[1-9]\\d{0,5})(\\..*))?");
 
   private static final String COMMON = "common";
 
@@ -107,7 +133,34 @@ record GgufArchitecture(
               name.isEmpty() ? "an empty text" : Printable.of(name));
     }
     String variant = name + WITH_EXPERTS;
-    return of(TABLE.path(COMMON), TABLE.path(experts && TABLE.has(variant) ? variant : name));
+    return of(name, TABLE.path(experts && TABLE.has(variant) ? variant : name));
+  }
+
+  /**
+   * Returns the architecture as which a model of Hugging Face is written.
+   *
+   * @param config the model's {@code config.json}, for messages
+   * @throws io.github.wandacuda.error.InputException if there is none
+   */
+  static GgufArchitecture ofModel(Path config, String modelType) {
+    List<String> known = new ArrayList<>();
+    for (Map.Entry<String, JsonNode> entry : TABLE.properties()) {
+      List<String> types = texts(entry.getValue().path("written").path("model_types"));
+      if (types.contains(modelType)) {
+        return of(entry.getKey().replace(WITH_EXPERTS, ""), entry.getValue());
+      }
+      known.addAll(types);
+    }
+    throw ErrorDetails.part(config, "model_type")
+        .wrong(
+            "one of %s, which are written in GGUF".formatted(String.join(", ", known)),
+            modelType.isEmpty() ? "none" : Printable.of(modelType));
+  }
+
+  private static List<String> texts(JsonNode array) {
+    List<String> texts = new ArrayList<>();
+    array.forEach(text -> texts.add(text.textValue()));
+    return texts;
   }
 
   private static JsonNode read(String table) {
@@ -118,22 +171,23 @@ record GgufArchitecture(
     }
   }
 
-  private static GgufArchitecture of(JsonNode common, JsonNode own) {
-    List<String> transposed = new ArrayList<>();
-    own.path("transposed").forEach(name -> transposed.add(name.textValue()));
+  private static GgufArchitecture of(String name, JsonNode own) {
+    JsonNode common = TABLE.path(COMMON);
     return new GgufArchitecture(
+        name,
         own.path("model_type").textValue(),
         own.path("pairs").booleanValue(),
         own.path("plus_one").booleanValue(),
         own.path("fused_by_head").booleanValue(),
         own.path("interleaved").booleanValue(),
-        transposed,
+        texts(own.path("transposed")),
         merged(common.path("names"), own.path("names")),
         merged(common.path("config"), own.path("config")),
         own.path("constants"),
         merged(own.path("tensors"), own.path("none")),
         merged(own.path("if_there"), own.path("none")),
-        Rules.of(own.path("llama_cpp")));
+        Rules.of(own.path("llama_cpp")),
+        Writing.of(own.path("written")));
   }
 
   /** Returns the texts of both by their keys; a null takes one away. */
@@ -162,6 +216,50 @@ record GgufArchitecture(
     return found == null || inBlock != block >= 0
         ? Optional.empty()
         : Optional.of(inBlock(found, block));
+  }
+
+  /**
+   * Returns GGUF's name of a tensor, the other way round; of an expert's that of the stack.
+   *
+   * @param tensor Hugging Face's name
+   */
+  Optional<Written> findWritten(String tensor) {
+    Matcher numbered = NUMBERED.matcher(tensor);
+    String block = numbered.matches() ? numbered.group(2) : null;
+    String expert = numbered.matches() ? numbered.group(4) : null;
+    String general = tensor;
+    if (block != null) {
+      general = numbered.group(1) + "N" + numbered.group(3);
+      general += expert == null ? "" : "E" + numbered.group(5);
+    }
+    int dot = general.lastIndexOf('.');
+    String suffix = general.substring(Math.max(0, dot));
+    for (Map.Entry<String, String> entry : names.entrySet()) {
+      boolean whole = entry.getValue().equals(general);
+      if (whole || dot > 0 && entry.getValue().equals(general.substring(0, dot))) {
+        String name = whole ? entry.getKey() : entry.getKey() + suffix;
+        return Optional.of(
+            new Written(
+                block == null ? name : "blk.%s.%s".formatted(block, name),
+                block == null ? -1 : Integer.parseInt(block),
+                expert == null ? -1 : Integer.parseInt(expert)));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Where a tensor of Hugging Face goes.
+   *
+   * @param name of a tensor in GGUF
+   * @param block the block's number, or -1
+   * @param expert the place in that tensor's stack, or -1 where it is all of it
+   */
+  record Written(String name, int block, int expert) {
+    /** Returns the name without the block. */
+    String own() {
+      return block < 0 ? name : name.substring(name.indexOf('.', "blk.".length()) + 1);
+    }
   }
 
   /** Returns a name for a block. */

@@ -69,6 +69,31 @@ public record GgufValue(int type, byte[] bytes) {
         TEXT, buffer(Long.BYTES + utf8.length).putLong(utf8.length).put(utf8).array());
   }
 
+  /** Makes a number with a fraction, in the type that llama.cpp asks for. */
+  static GgufValue of(float number) {
+    return new GgufValue(F32, buffer(Float.BYTES).putFloat(number).array());
+  }
+
+  static GgufValue of(boolean value) {
+    return new GgufValue(BOOL, new byte[] {(byte) (value ? 1 : 0)});
+  }
+
+  /** Makes an array of numbers with a fraction. */
+  static GgufValue of(float[] numbers) {
+    ByteBuffer bytes = buffer(ARRAY_START + Float.BYTES * numbers.length);
+    bytes.putInt(F32).putLong(numbers.length);
+    bytes.asFloatBuffer().put(numbers);
+    return new GgufValue(ARRAY, bytes.array());
+  }
+
+  /** Makes an array of texts. */
+  static GgufValue of(List<String> texts) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    out.writeBytes(buffer(ARRAY_START).putInt(TEXT).putLong(texts.size()).array());
+    texts.forEach(text -> out.writeBytes(of(text).bytes));
+    return new GgufValue(ARRAY, out.toByteArray());
+  }
+
   /** Makes an array of whole numbers. */
   public static GgufValue of(int[] numbers) {
     ByteBuffer bytes = buffer(ARRAY_START + Integer.BYTES * numbers.length);

@@ -1,0 +1,2 @@
+/** Conversion of a model into another form. */
+package io.github.wandacuda.job.convert;
