@@ -291,22 +291,35 @@ public final class BlockwiseRun implements AutoCloseable {
   }
 
   /**
-   * Copies the logits at some positions of a sample to host memory, after the last block, and
-   * returns the losses of the tokens that follow them.
+   * Copies the logits at some positions of a sample to host memory, after the last block.
    *
    * @param from the first position
-   * @param count how many, {@link Decoder#LOGIT_ROWS} at most, all before the sample's last one
+   * @param count how many, {@link Decoder#LOGIT_ROWS} at most
    * @param logits takes [count, vocabulary] floats
+   */
+  void logits(int sample, int from, int count, MemorySegment logits) {
+    shares.of(sample).decoder().operations().download(scores(sample, from, count), logits);
+  }
+
+  /**
+   * Does the same, and returns the losses of the tokens that follow these positions.
+   *
+   * @param count not as far as the sample's last position, which no token follows
    * @return one for each position, in nats
    */
-  double[] logits(int sample, int from, int count, MemorySegment logits) {
+  double[] logitsAndLosses(int sample, int from, int count, MemorySegment logits) {
+    Operations operations = shares.of(sample).decoder().operations();
+    Tensor scores = scores(sample, from, count);
+    operations.download(scores, logits);
+    int[] targets = Arrays.copyOfRange(samples.get(sample), from + 1, from + 1 + count);
+    return operations.crossEntropy(scores, targets);
+  }
+
+  private Tensor scores(int sample, int from, int count) {
     BatchShares.Share share = shares.of(sample);
     Tensor rows = share.runner().rows(count);
     share.states().read(share.at((long) sample * sequenceLength + from), rows);
-    Tensor scores = share.decoder().logits(rows);
-    share.decoder().operations().download(scores, logits);
-    int[] targets = Arrays.copyOfRange(samples.get(sample), from + 1, from + 1 + count);
-    return share.decoder().operations().crossEntropy(scores, targets);
+    return share.decoder().logits(rows);
   }
 
   @Override

@@ -6,19 +6,18 @@ import io.github.wandacuda.system.WorkerPool;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.stream.DoubleStream;
 
 /**
  * What the dense model predicts in windows of text, with which other models are compared. Its
  * hidden states behind the last block are kept, so that the model runs once for all of them.
  */
 public final class DenseReference implements AutoCloseable {
-  private final Decoder decoder;
   private final List<int[]> windows;
   private final List<BlockwiseRun> runs = new ArrayList<>();
   private double perplexity;
 
-  private DenseReference(Decoder decoder, List<int[]> windows) {
-    this.decoder = decoder;
+  private DenseReference(List<int[]> windows) {
     this.windows = windows;
   }
 
@@ -30,24 +29,20 @@ public final class DenseReference implements AutoCloseable {
    * @throws io.github.wandacuda.error.InputException as {@link Perplexity#of} does
    */
   public static DenseReference of(Decoder decoder, List<int[]> windows, Progress progress) {
-    DenseReference reference = new DenseReference(decoder, windows);
-    OnFailure.run(reference::close, () -> reference.run(progress));
+    DenseReference reference = new DenseReference(windows);
+    OnFailure.run(reference::close, () -> reference.run(decoder, progress));
     return reference;
   }
 
-  private void run(Progress progress) {
+  private void run(Decoder decoder, Progress progress) {
     TextPass pass = new TextPass(decoder, windows, progress);
-    double[] losses = new double[windows.size()];
-    int measured = 0;
+    DoubleStream.Builder losses = DoubleStream.builder();
     for (List<int[]> group : pass.groups()) {
       BlockwiseRun run = pass.run(group);
       runs.add(run);
-      for (int window = 0; window < group.size(); window++) {
-        losses[measured] = run.meanLoss(window);
-        requireFinite(decoder, group.get(window), losses[measured++]);
-      }
+      pass.losses(group, run).forEach(losses);
     }
-    perplexity = Perplexity.ofFinite(losses);
+    perplexity = Perplexity.ofFinite(losses.build().toArray());
   }
 
   /** Returns the dense model's perplexity, to the bit that of {@link Perplexity#of}. */
@@ -58,8 +53,8 @@ public final class DenseReference implements AutoCloseable {
   /**
    * What a text says of another model.
    *
-   * @param perplexity to the bit that of {@link Perplexity#of}; not always finite where the model
-   *     was run by somebody else
+   * @param perplexity to the bit that of {@link Perplexity#of}; {@link #judge} refuses one that
+   *     isn't finite, {@link #compare} returns it
    * @param divergence from the dense model
    */
   public record Judged(double perplexity, Divergence divergence) {}
@@ -79,9 +74,9 @@ public final class DenseReference implements AutoCloseable {
       for (List<int[]> group : pass.groups()) {
         try (BlockwiseRun run = pass.run(group)) {
           int first = sums.measured;
-          sums.add(meter, dense.next(), run, group.size());
+          sums.add(meter, dense.next(), run);
           for (int window = 0; window < group.size(); window++) {
-            requireFinite(other, group.get(window), sums.losses[first + window]);
+            pass.requireFinite(group.get(window), sums.losses[first + window]);
           }
         }
       }
@@ -99,13 +94,9 @@ public final class DenseReference implements AutoCloseable {
     Sums sums = new Sums(windows.size());
     Iterator<BlockwiseRun> dense = runs.iterator();
     try (Divergence.Meter meter = new Divergence.Meter(vocabulary, workers)) {
-      others.forEach(run -> sums.add(meter, dense.next(), run, run.count()));
+      others.forEach(run -> sums.add(meter, dense.next(), run));
     }
     return new Judged(Perplexity.of(sums.losses), sums.divergence);
-  }
-
-  private void requireFinite(Decoder of, int[] window, double loss) {
-    Perplexity.requireFinite(of, window, "window " + windows.indexOf(window), loss);
   }
 
   /** The losses of windows one after the other, and the divergence of all of them together. */
@@ -118,8 +109,8 @@ public final class DenseReference implements AutoCloseable {
       losses = new double[windows];
     }
 
-    void add(Divergence.Meter meter, BlockwiseRun dense, BlockwiseRun other, int windows) {
-      for (int window = 0; window < windows; window++) {
+    void add(Divergence.Meter meter, BlockwiseRun dense, BlockwiseRun other) {
+      for (int window = 0; window < other.count(); window++) {
         Divergence.WindowFigures figures = meter.measure(dense, other, window);
         losses[measured++] = figures.loss();
         divergence = divergence.plus(figures.divergence());

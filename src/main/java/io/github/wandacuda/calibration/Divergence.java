@@ -131,8 +131,9 @@ public record Divergence(double nats, long equalTop, long positions) {
       Divergence sum = NONE;
       for (int from = 0; from < positions; from += Decoder.LOGIT_ROWS) {
         int count = Math.min(Decoder.LOGIT_ROWS, positions - from);
-        double[] unused = reference.logits(window, from, count, dense);
-        System.arraycopy(run.logits(window, from, count, logits), 0, losses, from, count);
+        reference.logits(window, from, count, dense);
+        double[] some = run.logitsAndLosses(window, from, count, logits);
+        System.arraycopy(some, 0, losses, from, count);
         sum = sum.plus(rows(count));
       }
       return new WindowFigures(Arrays.stream(losses).average().orElseThrow(), sum);

@@ -7,6 +7,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 
 /**
  * Perplexity over windows of text: exp of the mean over windows of the mean next-token negative
@@ -25,25 +26,13 @@ public final class Perplexity {
    */
   public static double of(Decoder decoder, List<int[]> windows, Progress progress) {
     TextPass pass = new TextPass(decoder, windows, progress);
-    double[] losses = new double[windows.size()];
-    int measured = 0;
+    DoubleStream.Builder losses = DoubleStream.builder();
     for (List<int[]> group : pass.groups()) {
       try (BlockwiseRun run = pass.run(group)) {
-        for (int window = 0; window < group.size(); window++) {
-          int[] tokens = group.get(window);
-          losses[measured] = run.meanLoss(window);
-          requireFinite(decoder, tokens, "window " + windows.indexOf(tokens), losses[measured++]);
-        }
+        pass.losses(group, run).forEach(losses);
       }
     }
-    return ofFinite(losses);
-  }
-
-  /** Checks the loss of a window, and says where the first value is that isn't finite. */
-  static void requireFinite(Decoder decoder, int[] tokens, String window, double loss) {
-    if (!Double.isFinite(loss)) {
-      throw NonFiniteLoss.of(decoder, tokens, window, loss);
-    }
+    return ofFinite(losses.build().toArray());
   }
 
   /** Returns the perplexity of windows whose losses are finite; it may be beyond float64. */

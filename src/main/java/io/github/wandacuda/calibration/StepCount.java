@@ -3,6 +3,7 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /** Counts steps that several threads do, and tells of each that is done, one thread at a time. */
 public final class StepCount {
@@ -56,6 +57,26 @@ public final class StepCount {
             .filter(tensor -> tensor.bytes() > 0)
             .toList();
     return ofBytes(what, all.size(), all.stream().mapToLong(TensorInfo::bytes).sum(), progress);
+  }
+
+  /**
+   * Begins to count bytes, which are no steps.
+   *
+   * @param all how many there are
+   * @param progress is told of them, by one thread at a time
+   * @return takes how many more are done, from any thread
+   */
+  public static LongConsumer bytes(long all, Progress progress) {
+    progress.begin(0);
+    progress.bytes(all);
+    long[] done = {0};
+    return bytes -> {
+      synchronized (done) {
+        done[0] += bytes;
+        double share = Math.min((double) done[0] / all, Math.nextDown(1.0));
+        progress.within("byte", done[0], all, share);
+      }
+    };
   }
 
   /** Called when a step is done, by any thread. */

@@ -5,10 +5,13 @@ import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.system.OnFailure;
 import java.util.Collection;
 import java.util.List;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /** Runs windows of text through all blocks of a decoder, and tells how far it is. */
 final class TextPass {
   private final Decoder decoder;
+  private final List<int[]> windows;
   private final Collection<List<int[]>> groups;
   private final Progress progress;
   private final int steps;
@@ -23,6 +26,7 @@ final class TextPass {
    */
   TextPass(Decoder decoder, List<int[]> windows, Progress progress) {
     this.decoder = decoder;
+    this.windows = windows;
     this.progress = progress;
     groups = Perplexity.byLength(windows);
     steps = groups.size() * decoder.blocks();
@@ -44,6 +48,29 @@ final class TextPass {
     BlockwiseRun run = new BlockwiseRun(decoder, group);
     OnFailure.run(run::close, () -> passAll(group, run));
     return run;
+  }
+
+  /**
+   * Returns the mean loss of each window of a group, in nats.
+   *
+   * @param run of the group, behind the last block
+   * @throws io.github.wandacuda.error.InputException if one isn't finite
+   */
+  DoubleStream losses(List<int[]> group, BlockwiseRun run) {
+    return IntStream.range(0, group.size())
+        .mapToDouble(window -> requireFinite(group.get(window), run.meanLoss(window)));
+  }
+
+  /**
+   * Returns the loss of a window if it is finite.
+   *
+   * @throws io.github.wandacuda.error.InputException that says where the first value is that isn't
+   */
+  double requireFinite(int[] window, double loss) {
+    if (!Double.isFinite(loss)) {
+      throw NonFiniteLoss.of(decoder, window, "window " + windows.indexOf(window), loss);
+    }
+    return loss;
   }
 
   private void passAll(List<int[]> group, BlockwiseRun run) {

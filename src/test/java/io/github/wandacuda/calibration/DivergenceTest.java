@@ -135,7 +135,7 @@ class DivergenceTest {
         Arena arena = Arena.ofConfined()) {
       MemorySegment logits = arena.allocate(ValueLayout.JAVA_FLOAT, vocabulary);
       for (int position = 0; position < window.length - 1; position++) {
-        double[] unused = run.logits(0, position, 1, logits);
+        run.logits(0, position, 1, logits);
         double[] row = new double[vocabulary];
         double sum = 0;
         for (int token = 0; token < vocabulary; token++) {

@@ -59,7 +59,7 @@ final class GgufConfig {
   ObjectNode json() {
     config.put("model_type", architecture.modelType());
     architecture.config().forEach(this::put);
-    config.put("tie_word_embeddings", files.find("output.weight").isEmpty());
+    config.put("tie_word_embeddings", files.find(GgufTensor.OUTPUT).isEmpty());
     architecture.ifThere().forEach((key, tensor) -> config.put(key, hasInFirstBlock(tensor)));
     architecture.constants().properties().forEach(key -> config.set(key.getKey(), key.getValue()));
     if (config.path("sliding_window").asLong(1) == 0) {
@@ -141,7 +141,7 @@ final class GgufConfig {
   }
 
   private long vocabulary() {
-    GgufFiles.Stored embedding = tensor("token_embd.weight");
+    GgufFiles.Stored embedding = tensor(GgufTensor.EMBEDDING);
     if (embedding.tensor().shape().size() != 2) {
       throw ErrorDetails.tensor(embedding.file().path(), embedding.name())
           .wrong("a matrix", "shape " + embedding.tensor().shape());
@@ -184,7 +184,7 @@ final class GgufConfig {
 
   private void putRopeScaling() {
     String type = keys.find("rope.scaling.type").flatMap(GgufValue::text).orElse("none");
-    Optional<GgufFiles.Stored> divisors = files.find("rope_freqs.weight");
+    Optional<GgufFiles.Stored> divisors = files.find(GgufTensor.DIVISORS);
     Optional<GgufFiles.Stored> factors = files.find("rope_factors_long.weight");
     if (factors.isPresent()) {
       ObjectNode scaling = config.putObject("rope_scaling");

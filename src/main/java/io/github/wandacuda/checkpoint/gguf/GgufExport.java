@@ -25,8 +25,6 @@ import java.util.function.IntUnaryOperator;
  */
 public final class GgufExport {
   private static final String EXPERTS = "_exps.weight";
-  private static final String OUTPUT = "output.weight";
-  private static final String EMBEDDING = "token_embd.weight";
 
   /** Buffers that some checkpoints have beside the weights; they follow from the config. */
   private static final List<String> BUFFERS =
@@ -71,7 +69,7 @@ public final class GgufExport {
     GgufExportKeys keys = new GgufExportKeys(file, this.config, architecture, shapes);
     keys.frequencies().ifPresent(this::addFrequencies);
     Map<String, GgufValue> all = keys.all(checkpoint.directory(), sizeLabel(), this.type);
-    long vocabulary = shapes.get(EMBEDDING).getFirst();
+    long vocabulary = shapes.get(GgufTensor.EMBEDDING).getFirst();
     all.putAll(
         new GgufExportTokenizer(tokenizer, this.config, checkpoint.directory()).keys(vocabulary));
     header = header(all);
@@ -96,11 +94,11 @@ public final class GgufExport {
                 throw problem(entry).wrong("one tensor for " + written.name(), "another");
               }
             });
-    if (!stacks.containsKey(EMBEDDING)) {
+    if (!stacks.containsKey(GgufTensor.EMBEDDING)) {
       throw ErrorDetails.file(checkpoint.directory()).wrong("an embedding of tokens", "none");
     }
     if (architecture.writing().ownOutput()) {
-      stacks.putIfAbsent(OUTPUT, stacks.get(EMBEDDING));
+      stacks.putIfAbsent(GgufTensor.OUTPUT, stacks.get(GgufTensor.EMBEDDING));
     }
     stacks.forEach((name, parts) -> add(name, parts));
   }
@@ -157,7 +155,10 @@ public final class GgufExport {
     shapes.put(name, shape);
   }
 
-  /** Returns the order of a weight's rows, or of a bias; null for that of the source. */
+  /**
+   * Returns which row of the source each row of a query's or key's weight is, or each element of
+   * its bias; null where the file has the source's order.
+   */
   private IntUnaryOperator order(String name, Checkpoint.Entry tensor) {
     boolean query = name.contains(".attn_q.");
     if (!architecture.pairs() || !query && !name.contains(".attn_k.")) {
@@ -176,8 +177,8 @@ public final class GgufExport {
   }
 
   private void addFrequencies(float[] divisors) {
-    rows.put(GgufExportKeys.DIVISORS, GgufRows.of(divisors));
-    shapes.put(GgufExportKeys.DIVISORS, List.of((long) divisors.length));
+    rows.put(GgufTensor.DIVISORS, GgufRows.of(divisors));
+    shapes.put(GgufTensor.DIVISORS, List.of((long) divisors.length));
   }
 
   private static long elements(List<Long> shape) {

@@ -25,9 +25,6 @@ import java.util.stream.Stream;
  */
 record GgufExportKeys(
     Path file, JsonNode config, GgufArchitecture architecture, Map<String, List<Long>> shapes) {
-  /** The tensor of the numbers by which Llama 3 divides frequencies. */
-  static final String DIVISORS = "rope_freqs.weight";
-
   private static final String FEED_FORWARD = "feed_forward_length";
   private static final String ROTATED = "rope.dimension_count";
   private static final String WINDOW = "attention.sliding_window";
@@ -35,7 +32,7 @@ record GgufExportKeys(
   /** Ends of the names of keys with a fraction. */
   private static final List<String> REALS = List.of("_epsilon", "freq_base", "scale");
 
-  /** The number that llama.cpp has for files whose matrices have a type. */
+  /** What {@code general.file_type} says of a file, by the type of its matrices. */
   private static final Map<GgufType, Integer> FILE_TYPES =
       Map.of(
           GgufType.F32, 0,
@@ -105,7 +102,7 @@ record GgufExportKeys(
     if (architecture.writing().keys().contains(ROTATED)) {
       keys.put(ROTATED, GgufValue.of(head));
     }
-    keys.put("vocab_size", GgufValue.of((int) (long) shapes.get("token_embd.weight").getFirst()));
+    keys.put("vocab_size", GgufValue.of((int) (long) shapes.get(GgufTensor.EMBEDDING).getFirst()));
     return keys;
   }
 

@@ -32,7 +32,7 @@ public final class GgufExportWriter implements AutoCloseable {
   /** Numbers of a tile, at most, but for one that is a single row. */
   private static final int TILE = 1 << 20;
 
-  /** Of so many weights of a tensor one is 0, at least, if the tensor counts as pruned. */
+  /** A tensor counts as pruned if one in this many of its weights is 0, or more. */
   private static final int PRUNED_PART = 4;
 
   private final GgufExport export;

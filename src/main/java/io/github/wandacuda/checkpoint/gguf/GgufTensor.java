@@ -10,6 +10,15 @@ import java.util.List;
  * @param begin the offset of its first byte in the data section
  */
 public record GgufTensor(String name, GgufType type, List<Long> shape, long begin) {
+  /** The embedding of tokens. */
+  static final String EMBEDDING = "token_embd.weight";
+
+  /** The head's matrix; a file without one takes the embedding. */
+  static final String OUTPUT = "output.weight";
+
+  /** The numbers by which Llama 3 divides frequencies. */
+  static final String DIVISORS = "rope_freqs.weight";
+
   public GgufTensor {
     shape = List.copyOf(shape);
   }

@@ -21,7 +21,7 @@ final class GgufViews {
 
   /** What the config has, see {@link GgufConfig}. */
   private static final Set<String> IN_CONFIG =
-      Set.of("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight");
+      Set.of(GgufTensor.DIVISORS, "rope_factors_long.weight", "rope_factors_short.weight");
 
   private static final int STACK = 3;
   private static final String F32 = GgufType.F32.name();

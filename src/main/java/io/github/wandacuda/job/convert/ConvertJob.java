@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.convert;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.gguf.GgufExport;
 import io.github.wandacuda.checkpoint.gguf.GgufExportWriter;
 import io.github.wandacuda.error.ErrorDetails;
@@ -93,7 +94,7 @@ public record ConvertJob(ModelDirectory model, Path output, String type, boolean
     try (Workers workers = new Workers(threads);
         GgufExportWriter writer =
             GgufExportWriter.open(export, file, FileModes.like(model.config().file()))) {
-      LongConsumer told = told(progress, export.bytes() * (verify ? 2 : 1));
+      LongConsumer told = StepCount.bytes(export.bytes() * (verify ? 2 : 1), progress);
       writer.write(workers, told);
       Optional<ErrorDetails> differs =
           verify ? writer.firstDifference(workers, told) : Optional.empty();
@@ -101,17 +102,5 @@ public record ConvertJob(ModelDirectory model, Path output, String type, boolean
         throw new VerificationException(differs.get());
       }
     }
-  }
-
-  private static LongConsumer told(Progress progress, long all) {
-    progress.begin(0);
-    progress.bytes(all);
-    long[] done = {0};
-    return bytes -> {
-      synchronized (done) {
-        done[0] += bytes;
-        progress.within("byte", done[0], all, Math.min((double) done[0] / all, 1 - 1e-9));
-      }
-    };
   }
 }

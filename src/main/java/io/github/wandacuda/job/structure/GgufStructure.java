@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.structure;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.gguf.GgufCopy;
 import io.github.wandacuda.checkpoint.gguf.GgufParts;
 import io.github.wandacuda.error.ErrorDetails;
@@ -92,7 +93,7 @@ final class GgufStructure {
         place.record(), out -> out.write(record.json()), FileModes.like(model.path()));
     long start = System.nanoTime();
     List<Path> unfinished = files.stream().map(GgufStructure::unfinished).toList();
-    LongConsumer written = told(progress, parts.bytes());
+    LongConsumer written = StepCount.bytes(parts.bytes(), progress);
     for (int part = 0; part < files.size(); part++) {
       GgufCopy copy = parts.copies().get(part);
       Path file = unfinished.get(part);
@@ -127,15 +128,5 @@ final class GgufStructure {
       throw new VerificationException(wrong.get());
     }
     clock.addVerify(System.nanoTime() - start);
-  }
-
-  private static LongConsumer told(Progress progress, long all) {
-    progress.begin(0);
-    progress.bytes(all);
-    long[] done = {0};
-    return bytes -> {
-      done[0] += bytes;
-      progress.within("byte", done[0], all, Math.min((double) done[0] / all, Math.nextDown(1.0)));
-    };
   }
 }
