@@ -100,7 +100,8 @@ class ReportPagesIT {
     Browser.Shown probed = browser.show(probed(page), width);
     assertThat(probed.console()).isEmpty();
     assertThat(probed.html())
-        .contains("data-overflow=\"0\"", "data-images=\"0\"", "data-tables=\"6\"")
+        .contains("data-overflow=\"0\"", "data-images=\"0\"", "data-tables=\"7\"")
+        .contains("KL to the dense model by sparsity", ">KL to dense</button>")
         .contains("Accuracy on &lt;/script&gt;task by sparsity", "<td>50.00 %</td>")
         .contains("data-before=\"50.0000 70.0000 90.0000 1000.00 51.0000")
         .contains("data-up=\"50.0000 51.0000 52.0000 70.0000")
